@@ -1,0 +1,54 @@
+"""Fixtures that several parts' tests share."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for a hub is a mistake: fail at once
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data, tokenizers and golden outputs that lies beside some checkouts."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"no shared folder at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Any:
+    """The module tests/tiny.py (tests are not a package)."""
+    spec = importlib.util.spec_from_file_location("tiny", ROOT / "tests" / "tiny.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random Qwen2 with its tokenizer."""
+    return tiny.make_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture()
+def chat_rows() -> list[dict[str, Any]]:
+    """40 single-turn conversations in the standard form."""
+    words = ["red", "blue", "green", "black", "white", "pink", "grey", "brown"]
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": f"say {words[i % 8]} {i}"},
+                {"role": "assistant", "content": f"{words[i % 8]} {i}"},
+            ]
+        }
+        for i in range(40)
+    ]
