@@ -1,0 +1,106 @@
+"""The only reader of `os.environ`; everyone else asks here by meaning."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+
+def get(name: str, default: str = "") -> str:
+    """Value of a variable; the default where it is unset or empty."""
+    return os.environ.get(name) or default
+
+
+def flag(name: str) -> bool:
+    """True for 1, true, yes, on in any case."""
+    return get(name).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def put(name: str, value: str) -> None:
+    """Set a variable for this process and the children it starts."""
+    os.environ[name] = value
+
+
+def put_default(name: str, value: str) -> None:
+    """Set a variable unless the user did."""
+    os.environ.setdefault(name, value)
+
+
+def snapshot() -> dict[str, str]:
+    """A copy of the whole environment."""
+    return dict(os.environ)
+
+
+def child_environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Environment for a child process: ours with `changes`; None removes a variable."""
+    environment = snapshot()
+    for name, value in (changes or {}).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
+
+
+def _number(name: str, default: int) -> int:
+    text = get(name)
+    return int(text) if text.isdigit() else default
+
+
+def rank() -> int:
+    """Global rank of this process; 0 outside a distributed launch."""
+    return _number("RANK", 0)
+
+
+def local_rank() -> int:
+    """Rank within this machine."""
+    return _number("LOCAL_RANK", 0)
+
+
+def world_size() -> int:
+    """Number of processes of a distributed launch."""
+    return _number("WORLD_SIZE", 1)
+
+
+def kfp_run_id() -> str:
+    """Id of the Kubeflow run that this process belongs to, or ""."""
+    return get("KFP_RUN_ID")
+
+
+def mlflow_tracking_uri() -> str:
+    """Where runs are tracked when no argument says so."""
+    return get("MLFLOW_TRACKING_URI")
+
+
+def mlflow_run_id() -> str:
+    """A run that somebody else opened for this process (Kubeflow's integration does), or ""."""
+    return get("MLFLOW_RUN_ID")
+
+
+def s3_endpoint() -> str:
+    """Endpoint of an S3-compatible store, or "" for AWS itself."""
+    return get("S3_ENDPOINT_URL") or get("AWS_ENDPOINT_URL_S3") or get("AWS_ENDPOINT_URL")
+
+
+def s3_region() -> str:
+    """Region to sign for; stores other than AWS take any."""
+    return get("AWS_REGION") or get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def vllm_python() -> str:
+    """Interpreter of the environment that holds vLLM, where it is not our own."""
+    return get("SWIFT_VLLM_PYTHON", sys.executable)
+
+
+def code_commit() -> str:
+    """Commit that an image was built from (its Containerfile sets it), or ""."""
+    return get("SWIFT_COMMIT")
+
+
+def image() -> str:
+    """Reference of the container image that this process runs in, or ""."""
+    return get("SWIFT_IMAGE")
+
+
+def cache_home() -> str:
+    """Folder for what can be fetched again."""
+    return get("SWIFT_CACHE") or os.path.join(get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swift")
