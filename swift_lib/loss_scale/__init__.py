@@ -1,0 +1,6 @@
+"""Which tokens are trained and how much each counts: `--loss_scale`."""
+
+from swift_lib.loss_scale.base import ALL_BASE_STRATEGY, LossScale
+from swift_lib.loss_scale.mapping import get_loss_scale, loss_scale_map
+
+__all__ = ["ALL_BASE_STRATEGY", "LossScale", "get_loss_scale", "loss_scale_map"]

@@ -1,0 +1,1 @@
+"""Model types as data, one module per vendor."""

@@ -1,0 +1,212 @@
+"""Loading tokenizers and models through the functions that their types name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from swift_lib.core.errors import ModelError
+from swift_lib.model import source
+from swift_lib.model.base import ModelInfo, ModelMeta
+from swift_lib.model.match import match_by_name, match_model, read_model_names
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32, "auto": None}
+
+
+def get_processor(id_or_path: str, model_type: str | None = None, **options: Any) -> Any:
+    """The tokenizer of a model, without its weights; carries `model_info` and `model_meta`. Options: see
+    get_model_processor."""
+    return get_model_processor(id_or_path, model_type=model_type, load_model=False, **options)[1]
+
+
+def get_model_processor(
+    id_or_path: str,
+    *,
+    model_type: str | None = None,
+    torch_dtype: torch.dtype | str | None = None,
+    device_map: str | dict[str, Any] | None = None,
+    attn_impl: str | None = None,
+    quantization_config: Any = None,
+    load_model: bool = True,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    trust_remote_code: str | None = None,
+    rope_scaling: str | dict[str, Any] | None = None,
+    max_model_len: int | None = None,
+    pad_token: str | None = None,
+    **model_kwargs: Any,
+) -> tuple[Any, Any]:
+    """Load a model (None with load_model=False) and its tokenizer, which carries `model_info` and `model_meta`.
+
+    id_or_path: a local folder or a hub id.
+    torch_dtype: None: as the type's ModelMeta says, else config.json, else bfloat16.
+    attn_impl: sdpa, eager, flash_attention_2 ...; None: transformers' choice.
+    trust_remote_code: `name@commit` to allow a model's own code; else it is never run.
+    rope_scaling: transformers' rope settings (dict or JSON), or a type (linear, dynamic, yarn) with max_model_len.
+    pad_token: for a tokenizer that has none: a token it knows, or `eos`.
+    device_map: as transformers takes it, an object also as its JSON.
+    model_kwargs: passed to from_pretrained.
+    """
+    by_name = match_by_name(id_or_path)
+    folder = source.locate(
+        id_or_path,
+        revision=trust_remote_code.partition("@")[2] if trust_remote_code and revision is None else revision,
+        local_files_only=local_files_only,
+        with_weights=load_model,
+        ignore_patterns=by_name.resolved().ignore_patterns if by_name else (),
+    )
+    raw = source.read_config(folder)
+    meta = match_model(id_or_path, raw, model_type, read_model_names(folder)).resolved()
+    source.check_requires(meta.requires, f"model type {meta.model_type!r}")
+    known = raw.get("model_type") in CONFIG_MAPPING
+    if load_model:
+        source.check_weights(folder)
+        known = known and hasattr(transformers, (raw.get("architectures") or [""])[0])
+    kwargs = source.remote_code(id_or_path, raw, trust_remote_code, known)
+    config = _load_config(folder, kwargs)
+    _set_rope(config, rope_scaling, max_model_len)
+    info = _model_info(folder, meta, config, _choose_dtype(torch_dtype, meta, config), max_model_len)
+    if load_model:
+        if isinstance(device_map, str) and device_map.startswith("{"):
+            device_map = json.loads(device_map)
+        given = {"device_map": device_map, "quantization_config": quantization_config}
+        kwargs |= model_kwargs | _without_none(given) | {"dtype": info.torch_dtype}
+    options = _without_none({"model_config": config, "attn_impl": attn_impl, "rope_scaling": info.rope_scaling})
+    model, processor = meta.load_function()(str(folder), info, kwargs, load_model, **options)
+    _finish_processor(processor, meta, info, pad_token)
+    if model is not None:
+        model.model_info, model.model_meta = info, meta
+    return model, processor
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def get_model_tokenizer_with_flash_attn(
+    model_dir: str, model_info: ModelInfo, model_kwargs: dict[str, Any], load_model: bool = True, **kwargs: Any
+) -> tuple[Any, Any]:
+    """The usual `get_function` of a text model: put attn_impl on the config, then load.
+
+    kwargs: attn_impl, model_config (else read from the folder), and what get_model_tokenizer_from_local takes.
+    """
+    config = kwargs.pop("model_config", None)
+    if config is None:
+        config = _load_config(Path(model_dir), model_kwargs)
+    attn_impl = kwargs.pop("attn_impl", None)
+    if attn_impl:
+        config._attn_implementation = attn_impl
+    return get_model_tokenizer_from_local(
+        model_dir, model_info, model_kwargs, load_model, model_config=config, **kwargs
+    )
+
+
+def get_model_tokenizer_from_local(
+    model_dir: str,
+    model_info: ModelInfo,
+    model_kwargs: dict[str, Any],
+    load_model: bool = True,
+    *,
+    tokenizer: Any = None,
+    model_config: Any = None,
+    automodel_class: Any = None,
+    **kwargs: Any,
+) -> tuple[Any, Any]:
+    """Load from a folder: `tokenizer` and `automodel_class` replace the automatic choices; safetensors only."""
+    if tokenizer is None:
+        tokenizer = _load_tokenizer(model_dir, model_kwargs)
+    if not load_model:
+        return None, tokenizer
+    model = (automodel_class or AutoModelForCausalLM).from_pretrained(
+        model_dir, config=model_config, use_safetensors=True, **model_kwargs
+    )
+    return model, tokenizer
+
+
+def _load_config(folder: Path, kwargs: dict[str, Any]) -> Any:
+    remote = {key: kwargs[key] for key in ("trust_remote_code", "code_revision") if key in kwargs}
+    try:
+        return AutoConfig.from_pretrained(folder, **remote)
+    except ValueError as error:
+        raise ModelError(f"transformers cannot read config.json: {_first_line(error)}", where=str(folder)) from error
+
+
+def _load_tokenizer(folder: str, kwargs: dict[str, Any]) -> Any:
+    remote = {key: kwargs[key] for key in ("trust_remote_code", "code_revision") if key in kwargs}
+    source.check_tokenizer(Path(folder))
+    try:
+        return AutoTokenizer.from_pretrained(folder, **remote)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"the tokenizer cannot be loaded: {_first_line(error)}",
+            where=folder,
+            fix="the folder needs tokenizer.json and tokenizer_config.json",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _choose_dtype(asked: torch.dtype | str | None, meta: ModelMeta, config: Any) -> torch.dtype:
+    for choice in (asked, meta.torch_dtype, getattr(config, "dtype", None)):
+        if isinstance(choice, str):
+            if choice not in _DTYPES:
+                raise ModelError(f"torch_dtype {choice!r} is not one of {list(_DTYPES)}")
+            choice = _DTYPES[choice]
+        if choice is not None:
+            return choice
+    return torch.bfloat16
+
+
+def _set_rope(config: Any, rope_scaling: str | dict[str, Any] | None, max_model_len: int | None) -> None:
+    if rope_scaling is None:
+        return
+    if isinstance(rope_scaling, str) and rope_scaling.startswith("{"):
+        rope_scaling = json.loads(rope_scaling)
+    if isinstance(rope_scaling, str):
+        original = config.max_position_embeddings
+        if max_model_len is None:
+            raise ModelError(f"rope_scaling {rope_scaling!r} needs a length", fix="give --max_model_len")
+        rope_scaling = {"rope_type": rope_scaling, "factor": float(-(-max_model_len // original))}
+    config.rope_parameters = {**(getattr(config, "rope_parameters", None) or {}), **rope_scaling}
+
+
+def _model_info(folder: Path, meta: ModelMeta, config: Any, dtype: torch.dtype, max_len: int | None) -> ModelInfo:
+    quantization = getattr(config, "quantization_config", None) or {}
+    get = quantization.get if isinstance(quantization, dict) else lambda key: getattr(quantization, key, None)
+    method = get("quant_method")
+    bits = get("bits") or (4 if get("load_in_4bit") else 8 if get("load_in_8bit") else None)
+    return ModelInfo(
+        model_type=meta.model_type,
+        model_dir=str(folder),
+        torch_dtype=dtype,
+        max_model_len=max_len or getattr(config, "max_position_embeddings", None),
+        quant_method={"bitsandbytes": "bnb"}.get(str(method), str(method)) if method else None,
+        quant_bits=bits,
+        rope_scaling=getattr(config, "rope_parameters", None),
+        is_moe_model=any(
+            getattr(config, key, None) for key in ("num_experts", "n_routed_experts", "num_local_experts")
+        ),
+        is_multimodal=meta.is_multimodal,
+        config=config,
+    )
+
+
+def _finish_processor(processor: Any, meta: ModelMeta, info: ModelInfo, pad_token: str | None) -> None:
+    tokenizer = getattr(processor, "tokenizer", processor)
+    if pad_token is not None:
+        text = tokenizer.eos_token if pad_token == "eos" else pad_token
+        if text is None or tokenizer.convert_tokens_to_ids(text) in (None, tokenizer.unk_token_id):
+            raise ModelError(f"the tokenizer does not know the pad token {pad_token!r}", where=info.model_dir)
+        tokenizer.pad_token = text
+    if tokenizer.pad_token is None:
+        raise ModelError(
+            "the tokenizer has no pad token",
+            where=info.model_dir,
+            fix="give --pad_token, a token it knows or `eos` (its end-of-text token, which is then masked as padding)",
+        )
+    processor.model_meta, processor.model_info = meta, info

@@ -1,0 +1,1 @@
+"""Chat templates as data, one module per vendor."""

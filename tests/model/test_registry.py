@@ -1,0 +1,106 @@
+"""The registered model types as a whole, and the page written from them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_lib.core.errors import ModelError, RegistryError
+from swift_lib.core.types import ModelKeys, MultiModelKeys
+from swift_lib.model import MODEL_ARCH_MAPPING, MODEL_MAPPING, get_model_list, register_model_arch
+from swift_lib.model.base import ModelMeta
+from swift_lib.model.match import match_by_name
+from swift_lib.model.run_model_info import page
+from swift_lib.template import TEMPLATE_MAPPING
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = set(MODEL_MAPPING.names())
+
+
+def test_every_type_names_templates_that_exist() -> None:
+    for name, meta in MODEL_MAPPING.items():
+        assert meta.model_type == name
+        assert meta.candidate_templates
+        assert set(meta.candidate_templates) <= set(TEMPLATE_MAPPING.names())
+
+
+def test_every_id_is_matched_to_its_own_type() -> None:
+    for meta in MODEL_MAPPING.values():
+        for group in meta.model_groups:
+            for model in group.models:
+                match = match_by_name(model.ids[0])
+                assert match and (match.meta, match.group) == (meta, group), model
+
+
+def test_types_agree_with_the_golden_file(shared: Path) -> None:
+    golden = json.loads((shared / "golden" / "model_types.json").read_text())
+    # Which template a model has, by its id; Mistral's are decided by the vendor's template (see the template tests).
+    theirs = {
+        str(model[1] or model[0]).split("/")[-1].lower(): group["template"] or meta["template"]
+        for name, meta in golden.items()
+        if name in OURS
+        for group in meta["groups"]
+        for model in group["models"]
+    }
+    for name in OURS:
+        meta = MODEL_MAPPING[name]
+        if name not in golden:
+            continue
+        assert meta.architectures == golden[name]["architectures"]
+        arch = golden[name]["arch"]
+        assert meta.model_arch is (MODEL_ARCH_MAPPING[arch] if arch else None)
+        for group in meta.model_groups:
+            for model in group.models:
+                template = group.template or meta.template
+                if template != "mistral_v3":
+                    assert theirs.get(str(model.hf_model_id).split("/")[-1].lower(), template) == template, model
+
+
+def test_architectures_agree_with_the_golden_file(shared: Path) -> None:
+    golden = json.loads((shared / "golden" / "model_archs.json").read_text())
+    for name, keys in MODEL_ARCH_MAPPING.items():
+        given = {key: value for key, value in vars(keys).items() if value is not None and key != "arch_name"}
+        assert given == {key: value for key, value in golden[name].items() if key != "cls"}
+
+
+def test_an_architecture_is_its_own_key() -> None:
+    keys = MultiModelKeys("mine_test", language_model=["model"], vision_tower=["visual"])
+    register_model_arch(keys)
+    assert MODEL_ARCH_MAPPING["mine_test"] is MODEL_ARCH_MAPPING[keys] is keys  # type: ignore[index]
+    assert isinstance(MODEL_ARCH_MAPPING["llama"], ModelKeys)
+    with pytest.raises(ModelError, match="model_arch"):
+        MODEL_ARCH_MAPPING[None]  # type: ignore[index]
+    with pytest.raises(RegistryError, match="llama"):
+        MODEL_ARCH_MAPPING["lama"]
+
+
+def test_a_type_without_loading_function_is_refused() -> None:
+    with pytest.raises(ModelError, match="get_model_tokenizer_with_flash_attn"):
+        ModelMeta("x", [], "qwen")
+
+
+def test_the_documents_fields_are_readable() -> None:
+    def load(*args: Any, **kwargs: Any) -> Any:
+        return None, None
+
+    meta = ModelMeta("x", [], "qwen", load)
+    assert (meta.model_arch, meta.architectures, meta.additional_saved_files) == (None, [], [])
+    assert (meta.torch_dtype, meta.is_multimodal, meta.ignore_patterns) == (None, False, [])
+    assert meta.load_function() is load
+
+
+def test_the_page_is_up_to_date_and_the_script_writes_it(tmp_path: Path) -> None:
+    target = tmp_path / "page.md"
+    script = ROOT / "swift_lib" / "model" / "run_model_info.py"
+    subprocess.run([sys.executable, str(script), str(target)], check=True, env={"PYTHONPATH": str(ROOT)})
+    text = target.read_text(encoding="utf-8")
+    assert text == (ROOT / "docs" / "supported-models.md").read_text(encoding="utf-8")
+    assert "| Qwen/Qwen2.5-7B-Instruct | qwen2 | qwen2_5 | `transformers>=4.37` |  | Qwen/Qwen2.5-7B-Instruct |" in text
+
+
+def test_a_new_group_is_in_the_page_and_in_the_list() -> None:
+    assert "Qwen/Qwen3-8B" in get_model_list()
+    assert all(f"| {name} |" in page() for name in ("qwen3_moe", "glm4", "internlm3"))
