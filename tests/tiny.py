@@ -1,4 +1,4 @@
-"""A random Qwen2 of about 0.1M parameters with the demo's byte-level tokenizer: real files, made in a second, no network."""
+"""A random Qwen2 of about 0.1M parameters with the demo's byte-level tokenizer: real files, no network."""
 
 from pathlib import Path
 

@@ -1,0 +1,64 @@
+"""How a conversation becomes a prompt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from swift_lib.arguments.spec import arg, taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateArguments:
+    """Chat template and lengths."""
+
+    template: str | None = arg(
+        None,
+        "Chat template; none is the one registered for the model type.",
+        choices="swift_lib.template.mapping:TEMPLATE_MAPPING",
+        none_as="",
+    )
+    system: str | None = arg(None, "System message (text, or a .txt file) for rows that bring none.", none_as="")
+    max_length: int | None = arg(None, "Longest row in tokens; none is the model's own limit.", ge=1, none_as=0)
+    truncation_strategy: str | None = arg(
+        None,
+        "What happens to a longer row; none refuses it (counted against max_drop_rate), delete drops it by request.",
+        choices=("delete", "left", "right", "split"),
+        none_as="",
+    )
+    agent_template: str | None = arg(
+        None,
+        "Format of tool calls; none is the chat template's own.",
+        choices="swift_lib.agent_template.mapping:agent_template_map",
+        none_as="",
+    )
+    loss_scale: str = arg(
+        "default", "Which replies are trained and with what weight: a strategy, a scale or strategy+scale."
+    )
+    use_chat_template: bool | None = arg(
+        None, "False writes the text as it is, without roles; none is true.", none_as=""
+    )
+    template_backend: str = arg(
+        "swift",
+        "Who renders: swift, or the tokenizer's own jinja template (inference only).",
+        choices=("swift", "jinja"),
+    )
+    response_prefix: str | None = arg(None, "Text that every generated reply starts with.", none_as="")
+    enable_thinking: bool | None = arg(None, "Ask a hybrid model to think; none is the template's default.", none_as="")
+    preserve_thinking: bool | None = arg(
+        None, "Keep the thinking of earlier rounds; none is the template's default.", none_as=""
+    )
+    add_non_thinking_prefix: bool = arg(
+        True, "Give training replies without thinking the template's empty thinking block."
+    )
+    padding_side: str = arg("right", "Where training batches are padded.", choices=("left", "right"))
+
+    def problems(self) -> Iterator[str]:
+        """A loss scale is a name, or two joined by +, so it is no plain choice."""
+        if self.loss_scale == "default":
+            return
+        known = [
+            *taken("swift_lib.loss_scale.base:ALL_BASE_STRATEGY"),
+            *taken("swift_lib.loss_scale.mapping:loss_scale_map").names(),
+        ]
+        for part in self.loss_scale.split("+"):
+            if part not in known:
+                yield f"--loss_scale: {part!r} is not one of {', '.join(known)}"

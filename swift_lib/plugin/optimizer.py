@@ -1,0 +1,9 @@
+"""The import path of the 3.x documents (`swift.plugin.optimizer`): the same objects, nothing of its own."""
+
+from swift_lib.core.lazy import lazy_names
+
+NAMES = {
+    "optimizers_map": "swift_lib.optimizers.mapping:optimizers_map",
+}
+
+__getattr__, __dir__ = lazy_names(__name__, NAMES)
