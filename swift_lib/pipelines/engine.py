@@ -1,0 +1,137 @@
+"""From arguments to an engine, its options, and the rows to ask it about: what the commands that generate share."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from swift_lib.arguments import Command
+from swift_lib.core import environment, storage
+from swift_lib.core.errors import EngineError
+from swift_lib.core.manifest import content_hash
+from swift_lib.core.types import InferRequest, RequestConfig
+from swift_lib.dataset.loader import load_dataset
+from swift_lib.infer_engine.mapping import infer_engines
+from swift_lib.pipelines.stage_output import StageOutput
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question with its right answer. `row` is the data set's row, answer included."""
+
+    index: int
+    row: dict[str, Any]
+    prompt: list[dict[str, Any]]
+    reference: str
+
+    @property
+    def request(self) -> InferRequest:
+        """The question as an engine takes it."""
+        return InferRequest(messages=[dict(message) for message in self.prompt], tools=self.row.get("tools"))
+
+
+def local_model(uri: str) -> str:
+    """Return a model that is on disk: a remote folder is fetched, a local path or hub id stays."""
+    return str(storage.fetch(uri, environment.cache_home())) if storage.is_remote(uri) else uri
+
+
+def template_options(args: Any) -> dict[str, Any]:
+    """Return the options of `get_template` that the arguments give."""
+    template = args.template
+    given = {
+        "default_system": _system(template.system),
+        "max_length": template.max_length,
+        "truncation_strategy": template.truncation_strategy,
+        "agent_template": template.agent_template,
+        "use_chat_template": template.use_chat_template,
+        "template_backend": template.template_backend,
+        "response_prefix": template.response_prefix,
+        "enable_thinking": template.enable_thinking,
+        "preserve_thinking": template.preserve_thinking,
+        "add_non_thinking_prefix": template.add_non_thinking_prefix,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _system(text: str | None) -> str | None:
+    if text and text.endswith(".txt") and Path(text).is_file():
+        return Path(text).read_text(encoding="utf-8")
+    return text
+
+
+def build_engine(args: Any, *, model: str | None = None, adapters: Sequence[str] | None = None) -> Any:
+    """Build the engine that the arguments name, for their model or for another one under the same options."""
+    backend = args.engine.infer_backend
+    if backend not in infer_engines:
+        raise EngineError(
+            f"this command generates with {', '.join(infer_engines.names())}, not with {backend!r}",
+            fix="leave --infer_backend out; for vLLM start `swift deploy --infer_backend vllm`",
+        )
+    return infer_engines[backend](
+        local_model(args.model.model if model is None else model),
+        adapters=[local_model(adapter) for adapter in (args.model.adapters if adapters is None else adapters)],
+        template=args.template.template,
+        template_options=template_options(args),
+        model_type=args.model.model_type,
+        revision=args.model.model_revision,
+        torch_dtype=args.model.torch_dtype,
+        device_map=args.model.device_map,
+        attn_impl=args.model.attn_impl,
+        rope_scaling=args.model.rope_scaling,
+        trust_remote_code=args.model.trust_remote_code,
+        local_files_only=args.model.local_files_only,
+        max_batch_size=args.engine.max_batch_size,
+        max_model_len=args.model.max_model_len,
+        strict=False,
+    )
+
+
+def request_options(args: Any, **more: Any) -> RequestConfig:
+    """Return the generation options that the arguments give, with the command's seed; `more` replaces some."""
+    generation = args.generation
+    config = RequestConfig(
+        max_tokens=generation.max_new_tokens,
+        temperature=generation.temperature,
+        top_k=generation.top_k,
+        top_p=generation.top_p,
+        repetition_penalty=generation.repetition_penalty,
+        num_beams=generation.num_beams,
+        stop=list(generation.stop_words),
+        seed=args.common.seed,
+    )
+    return replace(config, **more)
+
+
+def read_rows(
+    sources: Sequence[str], args: Command, *, limit: int = 0, needs_answer: bool = False
+) -> list[dict[str, Any]]:
+    """Read rows in the standard form (`messages`, further columns), in the order of the sources; `limit` 0 is all.
+
+    With `needs_answer`, a row that does not end with an assistant message is refused like any other unusable row.
+    """
+    columns = args.to_flat().get("columns")
+    rows, _ = load_dataset(list(sources), columns=columns, needs_answer=needs_answer)
+    return [dict(row) for row in (rows[:limit] if limit else rows)]
+
+
+def note_rows(output: StageOutput, name: str, sources: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note in the manifest and in tracking which rows the stage used, by the hash of their content."""
+    uri, digest = ", ".join(sources), content_hash(json.loads(json.dumps(rows, default=str)))
+    output.inputs.append({"name": name, "uri": uri, "rows": len(rows), "digest": digest})
+    output.tracker.dataset(name, digest, len(rows), uri, context="evaluation")
+
+
+def split_answer(row: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Split a row's messages into the question and the last assistant message's text ("" where it ends otherwise)."""
+    messages = [dict(message) for message in row["messages"]]
+    answer = InferRequest.remove_response(messages)
+    return messages, str(answer or "")
+
+
+def held_out(rows: Sequence[dict[str, Any]]) -> list[Case]:
+    """Turn rows that end with an answer into questions."""
+    return [Case(index, row, *split_answer(row)) for index, row in enumerate(rows)]

@@ -1,0 +1,207 @@
+"""`swift preprocess`: rows to tokens, once. The result is found again by the hash of everything that went into it."""
+
+import logging
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from swift_lib.arguments import Command, PreprocessArguments, as_arguments
+from swift_lib.core.files import ASIDE
+from swift_lib.core.manifest import content_hash, read_manifest, write_manifest
+from swift_lib.dataset.artifact import TokenDataset
+from swift_lib.dataset.build import TRAIN, VALIDATION, build
+from swift_lib.dataset.cache import ArtifactCache
+from swift_lib.dataset.loader import Part, open_parts
+from swift_lib.dataset.preview import write_preview
+from swift_lib.pipelines.engine import local_model, template_options
+from swift_lib.pipelines.ingredients import ingredients_of
+from swift_lib.pipelines.row_encoder import EncoderSpec, RowEncoder, encode_here, encode_in_processes
+from swift_lib.pipelines.stage_output import stage_output
+
+logger = logging.getLogger(__name__)
+
+QUARANTINE, PREVIEW = "quarantine.jsonl", "preview.html"
+
+
+@dataclass(frozen=True)
+class PreprocessResult:
+    """What was made; `reused` is 1 where an earlier result was."""
+
+    output_dir: str
+    key: str
+    digest: str
+    reused: int
+    rows_in: int
+    kept: int
+    dropped: int
+    train_rows: int
+    validation_rows: int
+    tokens: int
+    trained_tokens: int
+
+
+def preprocess_main(args: PreprocessArguments | Sequence[str] | Mapping[str, Any] | None = None) -> PreprocessResult:
+    """Write train/, validation/, quarantine.jsonl, preview.html, args.json and the manifest under args.output_dir."""
+    args = as_arguments(PreprocessArguments, args)
+    with stage_output(args, "preprocess") as output:
+        result, summary = tokenise_into(args, output.folder)
+        output.extra.update(summary)
+        output.inputs += summary["preprocess"]["datasets"]
+        for split in (TRAIN, VALIDATION):
+            if (output.folder / split).is_dir():
+                data = TokenDataset.open(output.folder / split)
+                output.tracker.dataset(split, data.digest, len(data), str(output.folder / split), context=split)
+        output.tracker.metrics(_numbers(result))
+        output.tracker.artifact(output.folder / PREVIEW)
+    return result
+
+
+def tokenise_into(args: Command, folder: Path) -> tuple[PreprocessResult, dict[str, Any]]:
+    """Make the dataset of ``args`` (any command with groups model, template, data, common) in ``folder``, or reuse it.
+
+    Returns the figures and what belongs into the folder's manifest. Leftovers of an earlier try are removed first; on
+    failure the quarantine stays.
+    """
+    started = time.monotonic()
+    for name in (TRAIN, VALIDATION, QUARANTINE, PREVIEW):
+        _remove(folder / name)
+    flat: Any = args
+    parts = _open(flat)
+    spec = _encoder_spec(flat)
+    ingredients = ingredients_of(flat, spec, parts)
+    key = content_hash(ingredients)
+    cache = ArtifactCache(flat.data.data_cache_uri) if flat.data.data_cache_uri else None
+    aside = folder / f"{ASIDE}build"
+    _remove(aside)
+    try:
+        reused = cache is not None and cache.restore(key, aside)
+        if reused:
+            # The same rows may lie elsewhere this time.
+            named = {"datasets": [part.summary() for part in parts]}
+            summary = {"preprocess": {**read_manifest(aside)["preprocess"], **named}}
+        else:
+            aside.mkdir(parents=True)
+            account, encoder = _build(flat, spec, parts, aside, folder / QUARANTINE)
+            shutil.copyfile(folder / QUARANTINE, aside / QUARANTINE)
+            summary = _describe(flat, encoder, aside, {"key": key, **account, "ingredients": ingredients})
+            if cache is not None:
+                cache.store(key, aside)
+        for name in (TRAIN, VALIDATION, QUARANTINE, PREVIEW):
+            if (aside / name).exists():
+                (aside / name).replace(folder / name)
+    finally:
+        _remove(aside)
+    result = _result(folder, key, reused, summary["preprocess"])
+    _report(summary["preprocess"])
+    logger.info(
+        "%s %s in %.1f s: %d rows in, %d kept, %d dropped; %d train, %d validation",
+        "REUSED" if reused else "BUILT", key[:16], time.monotonic() - started,
+        result.rows_in, result.kept, result.dropped, result.train_rows, result.validation_rows,
+    )  # fmt: skip
+    return result, summary
+
+
+def _report(info: Mapping[str, Any]) -> None:
+    """Say what is no error but what somebody will want to know."""
+    if duplicates := info["duplicates"]["rows"]:
+        both = info["duplicates"]["validation_rows_also_in_train"]
+        logger.warning(
+            "%d rows repeat an earlier one and are kept%s", duplicates, f"; {both} are on both sides" * bool(both)
+        )
+    if ignored := info["ignored_columns"]:
+        logger.info(
+            "Columns that nothing reads: %s", ", ".join(f"{name} ({rows} rows)" for name, rows in ignored.items())
+        )
+    if requested := info["dropped_by_request"]:
+        logger.info("Dropped by request: %s", ", ".join(f"{reason} {rows}" for reason, rows in requested.items()))
+
+
+def _open(args: Any) -> list[Part]:
+    data = args.data
+    parts = open_parts(data.dataset, ratio=data.split_dataset_ratio, seed=data.data_seed)
+    after = sum(part.source.rows for part in parts)
+    return parts + open_parts(data.val_dataset, ratio=1.0, seed=data.data_seed, first_row=after)
+
+
+def _encoder_spec(args: Any) -> EncoderSpec:
+    model = args.model
+    options = {
+        "model_type": model.model_type,
+        "revision": model.model_revision,
+        "local_files_only": model.local_files_only,
+        "trust_remote_code": model.trust_remote_code,
+        "max_model_len": model.max_model_len,
+    }
+    return EncoderSpec(
+        local_model(model.model),
+        args.template.template,
+        {name: value for name, value in options.items() if value},
+        {**template_options(args), "loss_scale": args.template.loss_scale},
+        tuple(args.common.external_plugins),
+    )
+
+
+def _build(
+    args: Any, spec: EncoderSpec, parts: Sequence[Part], aside: Path, quarantine: Path
+) -> tuple[dict[str, Any], RowEncoder]:
+    encoder = RowEncoder(spec)
+    processes = args.data.dataset_num_proc
+    account = build(
+        aside,
+        parts,
+        lambda batches: (
+            encode_here(encoder, batches) if processes == 1 else encode_in_processes(spec, batches, processes)
+        ),
+        quarantine=quarantine,
+        columns=args.data.columns,
+        max_drop_rate=args.data.max_drop_rate,
+        requested=frozenset({"over_length"} if args.template.truncation_strategy == "delete" else ()),
+        arguments={"seed": args.data.data_seed},
+    )
+    return account, encoder
+
+
+def _describe(args: Any, encoder: RowEncoder, aside: Path, account: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the preview and the manifest; return what the stage's own manifest repeats."""
+    info = {
+        **account,
+        "template": encoder.template.template_meta.template_type,
+        "max_length": encoder.max_length,
+    }
+    splits = {name: TokenDataset.open(aside / name) for name in (TRAIN, VALIDATION) if (aside / name).is_dir()}
+    shown = {name: info[name] for name in ("rows_in", "kept", "dropped", "template", "max_length")}
+    write_preview(aside / PREVIEW, splits, encoder.decode, shown)
+    write_manifest(aside, stage="preprocess", arguments={"seed": args.data.data_seed}, extra={"preprocess": info})
+    return {"preprocess": info}
+
+
+def _result(folder: Path, key: str, reused: bool, info: Mapping[str, Any]) -> PreprocessResult:
+    splits = {name: TokenDataset.open(folder / name) for name in (TRAIN, VALIDATION) if (folder / name).is_dir()}
+    facts = [split.manifest["dataset"] for split in splits.values()]
+    return PreprocessResult(
+        output_dir=str(folder),
+        key=key,
+        digest=content_hash({name: split.digest for name, split in splits.items()}),
+        reused=int(reused),
+        rows_in=info["rows_in"],
+        kept=info["kept"],
+        dropped=info["dropped"],
+        train_rows=len(splits[TRAIN]),
+        validation_rows=len(splits[VALIDATION]) if VALIDATION in splits else 0,
+        tokens=sum(fact["tokens"] for fact in facts),
+        trained_tokens=sum(fact["trained_tokens"] for fact in facts),
+    )
+
+
+def _numbers(result: PreprocessResult) -> dict[str, float]:
+    return {f"data/{name}": value for name, value in asdict(result).items() if isinstance(value, int)}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""The page that shows real rows."""
+
+from pathlib import Path
+
+from swift_lib.dataset.artifact import ArtifactWriter, TokenDataset
+from swift_lib.dataset.preview import segments, write_preview
+
+WORDS = {1: "<b>user</b>", 2: " said & ", 3: "half \ud83d"}
+
+
+def _decode(ids: list[int]) -> str:
+    return "".join(WORDS[token] for token in ids)
+
+
+def test_segments_cut_at_the_borders_of_what_is_trained() -> None:
+    assert segments([1, 2, 2, 1], [(1, 2, 1.0), (2, 3, 0.5)], _decode) == [
+        (WORDS[1], None), (WORDS[2], 1.0), (WORDS[2], 0.5), (WORDS[1], None),
+    ]  # fmt: skip
+
+
+def test_page_is_escaped_marked_and_self_contained(tmp_path: Path) -> None:
+    with ArtifactWriter(tmp_path / "train") as writer:
+        for row_id in range(50):
+            writer.add(row_id, [1, 2, 3], [(1, 2, 1.0), (2, 3, 0.25)])
+        writer.close()
+    write_preview(tmp_path / "p.html", {"train": TokenDataset.open(tmp_path / "train")}, _decode, {"a": "<i>"}, rows=5)
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<b>user</b>" not in page and "&lt;b&gt;user&lt;/b&gt;" in page and "&lt;i&gt;" in page
+    assert '<mark title="weight 1"> said &amp; </mark>' in page and "<sup>0.25</sup>" in page
+    assert page.count("<div class=row>") == 5 and "row 40," in page
+    assert "http" not in page and "<script" not in page
+
+
+def test_long_rows_are_cut(tmp_path: Path) -> None:
+    with ArtifactWriter(tmp_path / "train") as writer:
+        writer.add(0, [1] * 5000, [])
+        writer.close()
+    write_preview(tmp_path / "p.html", {"train": TokenDataset.open(tmp_path / "train")}, _decode, {})
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "[...]" in page and len(page) < 30_000
