@@ -41,7 +41,11 @@ def test_merged_weights_answer_like_base_and_adapter(tiny_model: Path, adapter: 
     assert verify(tmp_path / "out") == []
     evidence = read_manifest(tmp_path / "out")["merge"][0]
     assert evidence["merged_difference"] < 1e-5 < 1e-2 < evidence["adapter_effect"]
-    assert evidence["matched_keys"] == len(load_file(adapter / "adapter_model.safetensors")) == result.metrics["matched_keys"]
+    assert (
+        evidence["matched_keys"]
+        == len(load_file(adapter / "adapter_model.safetensors"))
+        == result.metrics["matched_keys"]
+    )
     from peft import PeftModel
 
     ids = torch.arange(40)[None]
@@ -116,7 +120,11 @@ def test_a_training_checkpoint_passes_without_its_optimiser(tiny_model: Path, tm
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"):
         (checkpoint / name).write_text("{}")
     export_main(flags(checkpoint, tmp_path / "out"))
-    assert not {path.name for path in (tmp_path / "out").iterdir()} & {"optimizer.pt", "scheduler.pt", "trainer_state.json"}
+    assert not {path.name for path in (tmp_path / "out").iterdir()} & {
+        "optimizer.pt",
+        "scheduler.pt",
+        "trainer_state.json",
+    }
 
 
 def test_cut_off_weights_are_refused(tiny_model: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Adapters into their base: full weights that need no peft."""

@@ -1,0 +1,169 @@
+"""`swift export --merge_lora true`: adapters and their base to full weights; full weights pass through."""
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swift_lib.arguments import ExportArguments, as_arguments
+from swift_lib.core.errors import ArgumentError, ModelError
+from swift_lib.core.files import ASIDE, sha256_file
+from swift_lib.core.manifest import has_manifest, read_manifest
+from swift_lib.core.signals import raise_on_signals
+from swift_lib.merge.adapter import Adapter, read_adapter
+from swift_lib.merge.in_memory import Evidence, attach, merge_attached
+from swift_lib.merge.passthrough import copy_additional, pass_through, require_whole_model
+from swift_lib.model.loader import get_model_processor, get_processor
+from swift_lib.model.match import record_model_names
+from swift_lib.model.source import check_weights, locate
+from swift_lib.pipelines.engine import local_model
+from swift_lib.pipelines.stage_output import StageOutput, stage_output
+from swift_lib.template.face import get_template
+from swift_lib.trainers.failures import memory_errors
+from swift_lib.trainers.frozen import frozen_digest
+
+logger = logging.getLogger(__name__)
+
+STAGE = "merge_lora"
+_MEMORY_FIX = "merge in bfloat16 with --torch_dtype bfloat16, or on a machine with more memory"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """`output_dir` is a model folder that loads without flags."""
+
+    output_dir: str
+    metrics: dict[str, float]
+
+
+def export_main(args: ExportArguments | Sequence[str] | Mapping[str, Any] | None = None) -> ExportResult:
+    """Write a full model to args.output_dir: config, weights, tokenizer, generation settings, args.json, manifest."""
+    args = as_arguments(ExportArguments, args)
+    if not args.export.merge_lora:
+        raise ArgumentError(["--merge_lora: give true; merging is what export does"])
+    adapters = [read_adapter(local_model(path)) for path in args.model.adapters]
+    source = locate(
+        local_model(args.model.model),
+        revision=args.model.model_revision,
+        local_files_only=args.model.local_files_only,
+    )
+    check_weights(source)
+    require_whole_model(source)
+    if args.export.exist_ok:
+        _remove_export(Path(args.output_dir))
+    with raise_on_signals(), stage_output(args, STAGE) as output:
+        output.add_input("model", source)
+        aside = output.folder / f"{ASIDE}{STAGE}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        with memory_errors(str(output.folder), _MEMORY_FIX):
+            evidence = _merge(args, source, adapters, aside, output) if adapters else _pass(args, source, aside)
+        for path in sorted(aside.iterdir()):
+            os.replace(path, output.folder / path.name)
+        aside.rmdir()
+        weights = list(output.folder.glob("*.safetensors"))
+        metrics = {"weight_files": float(len(weights)), "bytes": float(sum(path.stat().st_size for path in weights))}
+        metrics |= _numbers(evidence)
+        output.extra |= {"base_files": _weight_hashes(source), "merge": [asdict(one) for one in evidence]}
+        output.write_metrics(metrics)
+    logger.info("wrote %s (%d weight files, %.1f MB)", output.folder, len(weights), metrics["bytes"] / 1e6)
+    return ExportResult(str(output.folder), metrics)
+
+
+def _pass(args: ExportArguments, source: Path, target: Path) -> list[Evidence]:
+    processor = get_processor(str(source), args.model.model_type)
+    names = pass_through(source, target, processor.model_meta.additional_saved_files or ())
+    logger.info("no adapters: %d files of %s pass through", len(names), source)
+    _record_names(args, processor, target.parent)
+    return []
+
+
+def _merge(
+    args: ExportArguments, source: Path, adapters: Sequence[Adapter], target: Path, output: StageOutput
+) -> list[Evidence]:
+    model, processor = get_model_processor(
+        str(source),
+        model_type=args.model.model_type,
+        torch_dtype=args.model.torch_dtype,
+        device_map=args.model.device_map,
+        trust_remote_code=args.model.trust_remote_code,
+        rope_scaling=args.model.rope_scaling,
+        max_model_len=args.model.max_model_len,
+    )
+    if processor.model_info.quant_method:
+        raise ModelError(
+            "A quantised base cannot take an adapter into its weights",
+            where=str(source),
+            fix="give the unquantised base as --model",
+        )
+    evidence = []
+    for adapter in adapters:
+        output.add_input("adapter", adapter.folder)
+        with warnings.catch_warnings():
+            # peft warns of what the checks here refuse or handle: keys that do not match, embeddings that were tied.
+            warnings.simplefilter("ignore")
+            tuned = attach(model, adapter)
+            if adapter is adapters[0]:
+                _require_trained_base(tuned, adapter)
+            model, found = merge_attached(tuned, adapter)
+        logger.info(
+            "merged %d tensors of %s: logits within %.2g of base with adapter, which changes them by up to %.2g",
+            found.matched_keys, adapter.folder, found.merged_difference, found.adapter_effect,
+        )  # fmt: skip
+        evidence.append(found)
+    model.save_pretrained(target, max_shard_size=args.export.max_shard_size)
+    for path in target.glob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files that only their owner reads, and stages may run as other users
+    processor.save_pretrained(target)
+    copy_additional(source, target, processor.model_meta.additional_saved_files or ())
+    _record_names(args, processor, target.parent)
+    return evidence
+
+
+def _require_trained_base(tuned: torch.nn.Module, adapter: Adapter) -> None:
+    """The base must be, tensor by tensor, the one that training froze, where its run recorded that."""
+    recorded = read_manifest(adapter.folder).get("base", {}) if has_manifest(adapter.folder) else {}
+    if not recorded.get("sha256") or recorded.get("quantized"):
+        return
+    dtype = str(getattr(tuned, "dtype", "")).removeprefix("torch.")
+    if recorded.get("dtype") != dtype:
+        logger.info("the base is loaded as %s and was trained as %s: not compared", dtype, recorded.get("dtype"))
+        return
+    if frozen_digest(tuned) != recorded["sha256"]:
+        raise ModelError(
+            "The base model's weights are not those that the adapter was trained on",
+            where=str(adapter.folder),
+            fix=f"give the base it was trained on ({adapter.config.get('base_model_name_or_path')}) as --model",
+        )
+
+
+def _record_names(args: ExportArguments, processor: Any, folder: Path) -> None:
+    """Type and template into args.json, so that the folder means the same whatever it is called."""
+    template = get_template(processor, args.template.template).template_meta.template_type
+    record_model_names(folder, model_type=processor.model_meta.model_type, template=template)
+
+
+def _weight_hashes(source: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(source.glob("*.safetensors"))}
+
+
+def _numbers(evidence: Sequence[Evidence]) -> dict[str, float]:
+    if not evidence:
+        return {}
+    return {
+        "matched_keys": float(sum(one.matched_keys for one in evidence)),
+        "merged_difference": max(one.merged_difference for one in evidence),
+        "adapter_effect": max(one.adapter_effect for one in evidence),
+    }
+
+
+def _remove_export(folder: Path) -> None:
+    """Make room for a new export, if what is there is one of ours and nothing else."""
+    if has_manifest(folder) and read_manifest(folder).get("stage") == STAGE:
+        shutil.rmtree(folder)

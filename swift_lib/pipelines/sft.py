@@ -1,0 +1,259 @@
+"""`swift sft`: a token dataset and a model to an adapter or full weights. Joins the parts; contains no numerics."""
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swift_lib.arguments import SftArguments, as_arguments, save_args
+from swift_lib.callbacks.base import extra_callbacks
+from swift_lib.core.errors import DataError, ManifestError
+from swift_lib.core.files import ASIDE, sha256_file
+from swift_lib.core.manifest import check, has_manifest, read_manifest, write_manifest
+from swift_lib.core.outputs import disk_errors
+from swift_lib.core.seeding import seed_everything
+from swift_lib.core.signals import StopFlag, stop_flag
+from swift_lib.core.view import FlatView
+from swift_lib.dataset.artifact import TokenDataset
+from swift_lib.loss.mapping import loss_map
+from swift_lib.model.loader import get_model_processor
+from swift_lib.model.match import record_model_names
+from swift_lib.model.source import locate
+from swift_lib.pipelines.engine import local_model, template_options
+from swift_lib.pipelines.preprocess import tokenise_into
+from swift_lib.pipelines.stage_output import StageOutput, stage_output
+from swift_lib.template.face import get_template
+from swift_lib.trainers.callbacks import CompleteCheckpoints, LeaveOnSignal, Report
+from swift_lib.trainers.checkpoint import Describe, newest_intact, remove_incomplete
+from swift_lib.trainers.failures import memory_errors
+from swift_lib.trainers.frozen import frozen_digest, require_unchanged
+from swift_lib.trainers.hf_arguments import to_hf
+from swift_lib.trainers.mapping import trainers_map
+from swift_lib.trainers.plots import curves_of, write_html, write_pngs
+from swift_lib.tuner_plugin.mapping import tuners_map
+from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
+
+logger = logging.getLogger(__name__)
+
+FINAL = "final"
+DATASET = "dataset"
+RECORDS = "metrics.jsonl"
+_VOCABULARY = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt")
+
+
+@dataclass(frozen=True)
+class SftResult:
+    """`final`: the folder of the adapter or the full weights; `metrics`: the run's figures by name."""
+
+    output_dir: str
+    final: str
+    metrics: dict[str, float]
+
+
+def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = None) -> SftResult:
+    """Train. Writes checkpoints, final/, metrics.jsonl, images/, curves.html, args.json and, last, the manifest."""
+    args = as_arguments(SftArguments, args)
+    flat = args.to_flat()
+    require_quantization(FlatView(flat))
+    to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)  # refused before work is done
+    with stop_flag() as flag, stage_output(args, "train", records=RECORDS) as output:
+        remove_incomplete(output.folder)
+        train, validation = _datasets(args, output)
+        flag.check()
+        with memory_errors(str(output.folder)):
+            model, template = _load(args)
+            model, base = _tune(args, model, template)
+            describe = partial(_describe, args, template, base)
+            saves = CompleteCheckpoints(args.train.save_total_limit, args.train.checkpoint_uri, describe)
+            callbacks = [Report(output.tracker), saves, LeaveOnSignal(flag)]
+            trainer = _trainer(args, model, template, train, validation, callbacks)
+            metrics = _train(args, trainer, flag, output.folder)
+            require_unchanged(trainer.model, base["sha256"], str(output.folder))
+            _save_final(trainer, output.folder / FINAL, describe)
+        _draw(trainer.state.log_history, output)
+        metrics |= {"rows": float(len(train)), "validation_rows": float(len(validation or ()))}
+        output.write_metrics(metrics)
+        output.extra |= {"base": base, "datasets": {"train": train.digest}}
+    return SftResult(str(output.folder), str(output.folder / FINAL), metrics)
+
+
+def _datasets(args: SftArguments, output: StageOutput) -> tuple[TokenDataset, TokenDataset | None]:
+    """The splits to train on and to validate with, made here where no artifact is given."""
+    folder = output.folder / DATASET
+    if args.data.cached_dataset:
+        folder = Path(local_model(args.data.cached_dataset))
+        _require_whole(folder)
+        _require_same_vocabulary(folder, args)
+    else:
+        folder.mkdir(exist_ok=True)
+        _, summary = tokenise_into(args, folder)
+        output.extra |= summary
+    output.add_input("tokens", folder)
+    output.add_input("model", args.model.model)
+    splits = {}
+    for split in ("train", "validation"):
+        if (folder / split).is_dir():
+            splits[split] = TokenDataset.open(folder / split)
+            rows = splits[split]
+            output.tracker.dataset(split, rows.digest, len(rows), str(folder / split), context=split)
+    if "train" not in splits or not len(splits["train"]):
+        raise DataError("The token dataset has no training rows", where=str(folder), fix="preprocess more rows")
+    return splits["train"], splits.get("validation")
+
+
+def _require_whole(folder: Path) -> None:
+    if not has_manifest(folder):
+        raise DataError("Not a token dataset (no manifest)", where=str(folder), fix="make it with `swift preprocess`")
+    try:
+        check(folder)
+    except ManifestError as error:
+        raise DataError(
+            f"The token dataset is damaged: {error.what}", where=str(folder), fix="make it again"
+        ) from error
+
+
+def _require_same_vocabulary(folder: Path, args: SftArguments) -> None:
+    """Token ids mean what they were made to mean only with the same tokenizer."""
+    used = read_manifest(folder).get("preprocess", {}).get("ingredients", {}).get("tokenizer", {})
+    model = locate(
+        local_model(args.model.model),
+        revision=args.model.model_revision,
+        local_files_only=args.model.local_files_only,
+        with_weights=False,
+    )
+    for name in _VOCABULARY:
+        if name in used and (model / name).is_file() and sha256_file(model / name) != used[name]:
+            raise DataError(
+                f"The token dataset was made with another tokenizer: its {name} differs from the model's",
+                where=str(folder),
+                fix=f"preprocess again with --model {args.model.model}",
+            )
+
+
+def _load(args: SftArguments) -> tuple[Any, Any]:
+    model, processor = get_model_processor(
+        local_model(args.model.model),
+        model_type=args.model.model_type,
+        torch_dtype=args.model.torch_dtype,
+        device_map=args.model.device_map,
+        attn_impl=args.model.attn_impl,
+        quantization_config=quantization_config(FlatView(args.to_flat())),
+        revision=args.model.model_revision,
+        local_files_only=args.model.local_files_only,
+        trust_remote_code=args.model.trust_remote_code,
+        rope_scaling=args.model.rope_scaling,
+        max_model_len=args.model.max_model_len,
+    )
+    template = get_template(processor, args.template.template, **template_options(args))
+    template.set_mode("train")
+    return model, template
+
+
+def _tune(args: SftArguments, model: Any, template: Any) -> tuple[Any, dict[str, Any]]:
+    """The model to train, and what training must leave as it is: sha256 and dtype of the frozen parameters."""
+    quantized = bool(getattr(model, "is_quantized", False))
+    model.config.use_cache = False  # of no use in training, and at odds with gradient checkpointing
+    adapters = [local_model(adapter) for adapter in args.model.adapters]
+    seed_everything(args.common.seed)  # adapters start alike, however much was drawn while the rows were read
+    model = tuners_map[args.tuner.tuner_type].prepare_model(FlatView({**args.to_flat(), "adapters": adapters}), model)
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    logger.info("training %d of %d parameters (%.2f%%)", trainable, total, 100 * trainable / total)
+    dtype = str(template.tokenizer.model_info.torch_dtype).removeprefix("torch.")
+    return model, {"sha256": frozen_digest(model), "dtype": dtype, "quantized": quantized}
+
+
+def _trainer(
+    args: SftArguments,
+    model: Any,
+    template: Any,
+    train: TokenDataset,
+    validation: TokenDataset | None,
+    callbacks: Sequence[Any],
+) -> Any:
+    dtype = template.tokenizer.model_info.torch_dtype
+    own = [entry() if isinstance(entry, type) else entry for entry in extra_callbacks]
+    return trainers_map["causal_lm"](
+        model=model,
+        args=to_hf(args.to_flat(), args.hf, output_dir=args.output_dir, dtype=dtype, validates=validation is not None),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=template.data_collator,
+        processing_class=template.tokenizer,
+        loss=loss_map[args.train.loss_type or "cross_entropy"],
+        tuner=tuners_map[args.tuner.tuner_type],
+        eval_tokens_per_row=_tokens_per_row(validation),
+        callbacks=[*callbacks, *own],
+    )
+
+
+def _tokens_per_row(validation: TokenDataset | None) -> float | None:
+    return validation.manifest["dataset"]["trained_tokens"] / len(validation) if validation else None
+
+
+def _train(args: SftArguments, trainer: Any, flag: StopFlag, folder: Path) -> dict[str, float]:
+    """Train to the end, from the newest complete checkpoint where there is one. Raises Interrupted after a signal."""
+    given = args.train.resume_from_checkpoint
+    start = local_model(given) if given else newest_intact(folder)
+    if given:
+        check(str(start))
+    if start:
+        logger.info("going on from %s", start)
+    try:
+        with disk_errors(str(folder)):
+            result = trainer.train(resume_from_checkpoint=str(start) if start else None)
+    except Exception:
+        remove_incomplete(folder)  # a save that failed half-way, say on a full disk, must not look like one
+        raise
+    flag.check()
+    history = trainer.state.log_history
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    validation = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+    seconds = result.metrics["train_runtime"]
+    metrics = {
+        "steps": float(trainer.state.global_step),
+        "train_loss": float(result.training_loss),
+        "train_seconds": float(seconds),
+        "rows_per_second": float(result.metrics["train_samples_per_second"]),
+        "tokens": float(trainer.state.num_input_tokens_seen),
+    }
+    if losses:
+        metrics |= {"first_loss": losses[0], "last_loss": losses[-1]}
+    if speeds := [entry["train_tokens_per_second"] for entry in history if "train_tokens_per_second" in entry]:
+        metrics["tokens_per_second"] = float(speeds[-1])
+    if validation:
+        metrics |= {"first_eval_loss": validation[0], "eval_loss": validation[-1]}
+    return metrics
+
+
+def _describe(args: SftArguments, template: Any, base: Mapping[str, Any], stage: str, step: int, folder: Path) -> None:
+    """Complete a folder of saved weights: args.json with type and template, whatever it is called, and its manifest."""
+    save_args(args, folder)
+    meta = template.tokenizer.model_meta
+    record_model_names(folder, model_type=meta.model_type, template=template.template_meta.template_type)
+    write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, "base": dict(base)})
+
+
+def _save_final(trainer: Any, folder: Path, describe: Describe) -> None:
+    """Weights and tokenizer, written aside and renamed."""
+    aside = folder.with_name(f"{ASIDE}{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    with disk_errors(str(folder)):
+        trainer.save_model(str(aside))
+        describe("final", trainer.state.global_step, aside)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(aside, folder)
+
+
+def _draw(history: list[dict[str, Any]], output: StageOutput) -> None:
+    curves = curves_of(history)
+    for path in write_pngs(curves, output.folder / "images"):
+        output.tracker.artifact(path, "images")
+    write_html(curves, output.folder / "curves.html", "Training curves")
+    output.tracker.artifact(output.folder / "curves.html")

@@ -1,0 +1,1 @@
+"""Training loops: transformers' Trainer with our data, losses, checkpoints and reports."""
