@@ -1,0 +1,1 @@
+"""KFP pipelines: wiring, resources and parameters; what a stage does is in `swift_lib`."""
