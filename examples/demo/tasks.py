@@ -1,4 +1,4 @@
-"""Rows of the demo's two tasks, in chat format. The base learns `copy: a b c` -> `a b c` and never sees `second:`."""
+"""Rows of the demo's two tasks. The base learns `copy: a b c d` -> `a b c d` and never sees `second: a b c d` -> `b`."""
 
 import random
 import string
@@ -8,8 +8,8 @@ Row = dict[str, Any]
 
 WORD_LENGTH = 3
 COPY, SECOND = "copy", "second"
-EASY = (3, 5)  # words in a prompt: what the training rows have
-HARD = (6, 8)  # more than the model was trained on: some of its answers will be wrong
+EASY = (4, 4)  # words in a prompt, least and most: what base and training rows have
+HARD = (5, 8)  # what neither has: some of these answers will be wrong
 
 
 def random_words(rng: random.Random, count: int) -> list[str]:
@@ -23,16 +23,18 @@ def chat(question: str, answer: str) -> Row:
 
 
 def copy_rows(count: int, seed: int) -> list[Row]:
-    """Rows that the base model is trained on: repeat two to five words."""
+    """Rows that the base model is trained on: repeat the words."""
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
-        words = " ".join(random_words(rng, rng.randint(2, 5)))
+        words = " ".join(random_words(rng, rng.randint(*EASY)))
         rows.append(chat(f"{COPY}: {words}", words))
     return rows
 
 
-def second_rows(count: int, seed: int, *, size: tuple[int, int] = EASY, exclude: frozenset[str] = frozenset()) -> list[Row]:
+def second_rows(
+    count: int, seed: int, *, size: tuple[int, int] = EASY, exclude: frozenset[str] = frozenset()
+) -> list[Row]:
     """`count` different rows of the tuned task: name the second of `size` words; no question is in `exclude`."""
     rng = random.Random(seed)
     rows: dict[str, Row] = {}

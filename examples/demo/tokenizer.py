@@ -1,4 +1,4 @@
-"""A byte-level tokenizer: 256 bytes and three ChatML control tokens, so that any text round-trips. Made, not fetched."""
+"""A byte-level tokenizer: 256 bytes and three ChatML control tokens, so that any text round-trips."""
 
 from pathlib import Path
 
