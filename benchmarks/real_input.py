@@ -76,25 +76,33 @@ def main() -> None:
     tracking = ["--track_uri", f"sqlite:///{(options.output / 'mlflow.db').resolve()}", "--track_run_key", "real-input"]
     family = ["--model_type", "qwen2", "--template", "qwen2_5"]
 
-    preprocess = run(["preprocess", "--model", str(model), *family, "--dataset", str(options.rows), "--max_length", "1024",
-                      "--split_dataset_ratio", "0.02", "--output_dir", str(data), *tracking])  # fmt: skip
-    rows = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
-    common = [*family, "--cached_dataset", str(data), "--logging_steps", "1", "--per_device_train_batch_size", "4",
-              "--gradient_accumulation_steps", "1", "--gradient_checkpointing", "false", "--save_steps", "100",
-              "--per_device_eval_batch_size", "8", *tracking]  # fmt: skip
-    seconds = run(["sft", "--model", str(model), "--tuner_type", "full", "--learning_rate", "1e-3", "--warmup_ratio", "0.05",
-                   "--max_steps", str(options.steps), "--eval_steps", str(options.steps // 3), "--output_dir", str(full),
-                   *common])  # fmt: skip
+    preprocess = run([
+        "preprocess", "--model", str(model), *family, "--dataset", str(options.rows), "--max_length", "1024",
+        "--split_dataset_ratio", "0.02", "--output_dir", str(data), *tracking,
+    ])  # fmt: skip
+    rows = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["preprocess"]
+    common = [
+        "--cached_dataset", str(data), "--logging_steps", "1", "--per_device_train_batch_size", "4",
+        "--gradient_accumulation_steps", "1", "--gradient_checkpointing", "false", "--save_steps", "100",
+        "--per_device_eval_batch_size", "8", "--learning_rate", "1e-3", *family, *tracking,
+    ]  # fmt: skip
+    seconds = run([
+        "sft", "--model", str(model), "--tuner_type", "full", "--warmup_ratio", "0.05", "--output_dir", str(full),
+        "--max_steps", str(options.steps), "--eval_steps", str(options.steps // 3), *common,
+    ])  # fmt: skip
     first = summarise(full, seconds)
-    seconds = run(["sft", "--model", str(full / "final"), "--tuner_type", "lora", "--learning_rate", "1e-3",
-                   "--max_steps", str(options.lora_steps), "--eval_steps", str(options.lora_steps // 2),
-                   "--output_dir", str(lora), *common])  # fmt: skip
+    seconds = run([
+        "sft", "--model", str(full / "final"), "--tuner_type", "lora", "--output_dir", str(lora),
+        "--max_steps", str(options.lora_steps), "--eval_steps", str(options.lora_steps // 2), *common,
+    ])  # fmt: skip
     second = summarise(lora, seconds)
-    print(json.dumps({"parameters": parameters, "preprocess_seconds": round(preprocess, 1),
-                      "rows": rows.get("rows", rows), "full": first, "lora": second}, indent=1))  # fmt: skip
+    accounted = {name: rows[name] for name in ("rows_in", "kept", "dropped")}
+    figures = {"parameters": parameters, "preprocess_seconds": round(preprocess, 1), **accounted}
+    print(json.dumps({**figures, "full": first, "lora": second}, indent=1))
+    assert rows["rows_in"] == rows["kept"] + rows["dropped"], "the rows do not add up"
     assert first["ratio"] <= 0.8, "the loss of the full run did not fall to 0.8x"
     assert first["validation_loss"][-1] < first["validation_loss"][0], "validation loss did not fall"
-    assert second["median_loss_first_20"] < first["median_loss_first_20"], "LoRA did not start from the full run's weights"
+    assert second["median_loss_first_20"] < first["median_loss_first_20"], "LoRA did not go on from the full run"
 
 
 if __name__ == "__main__":

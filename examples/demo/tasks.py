@@ -1,4 +1,4 @@
-"""Rows of the demo's two tasks. The base learns `copy: a b c d` -> `a b c d` and never sees `second: a b c d` -> `b`."""
+"""Rows of the two tasks. The base learns `copy: a b c d` -> `a b c d` and never sees `second: a b c d` -> `b`."""
 
 import random
 import string
