@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--lora-steps", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--output", type=Path, default=Path("outputs/real-input"))
     options = parser.parse_args()
     shutil.rmtree(options.output, ignore_errors=True)
@@ -78,11 +79,11 @@ def main() -> None:
 
     preprocess = run([
         "preprocess", "--model", str(model), *family, "--dataset", str(options.rows), "--max_length", "1024",
-        "--split_dataset_ratio", "0.02", "--output_dir", str(data), *tracking,
+        "--split_dataset_ratio", "0.01", "--output_dir", str(data), *tracking,
     ])  # fmt: skip
     rows = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["preprocess"]
     common = [
-        "--cached_dataset", str(data), "--logging_steps", "1", "--per_device_train_batch_size", "4",
+        "--cached_dataset", str(data), "--logging_steps", "1", "--per_device_train_batch_size", str(options.batch_size),
         "--gradient_accumulation_steps", "1", "--gradient_checkpointing", "false", "--save_steps", "100",
         "--per_device_eval_batch_size", "8", "--learning_rate", "1e-3", *family, *tracking,
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from swift_lib.arguments import Command, save_args
 from swift_lib.core.files import write_atomic
-from swift_lib.core.manifest import has_manifest, read_manifest, write_manifest
+from swift_lib.core.manifest import MANIFEST, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import claim_output, disk_errors, finish_output
 from swift_lib.core.seeding import seed_everything
 from swift_lib.core.tracking import Tracker
@@ -45,11 +45,11 @@ class StageOutput:
         """Write one JSON Lines file whole."""
         self.write_text(name, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
 
-    def write_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Write the stage's numbers to metrics.json, to the manifest and to tracking."""
+    def write_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
+        """Write the stage's numbers to metrics.json, to the manifest and to tracking (at `step`, where curves end)."""
         self.extra["metrics"] = dict(metrics)
         self.write_json(METRICS_FILE, dict(metrics))
-        self.tracker.metrics(dict(metrics), step=0)
+        self.tracker.metrics(dict(metrics), step=step)
 
 
 @contextmanager
@@ -78,4 +78,5 @@ def stage_output(args: Command, stage: str, *, records: str = "") -> Iterator[St
             write_manifest(
                 claim.folder, stage=stage, arguments=flat, inputs=output.inputs, seconds=seconds, extra=output.extra
             )
+            tracker.artifact(claim.folder / MANIFEST)
         finish_output(claim.folder)
