@@ -6,7 +6,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,7 @@ from typing import Any
 from kfp import components, local
 
 from pipelines.compile import ROOT, documents
-from pipelines.local_patches import TaskRecord, patched
+from pipelines.local_patches import TaskRecord, patched, pull_if_missing
 from pipelines.processes import Stopped, adopt_orphans
 from swift_lib.core import environment
 from swift_lib.core.errors import Interrupted, PipelineError
@@ -44,7 +44,10 @@ class LocalRun:
 
 def run_pipeline(package: Path, arguments: Mapping[str, Any], run: LocalRun, *, docker: bool = False) -> None:
     """Run a compiled pipeline to its end and print what became of each stage. PipelineError names one that failed."""
-    stages = stages_of(documents(package.read_text(encoding="utf-8"))[0])
+    spec = documents(package.read_text(encoding="utf-8"))[0]
+    stages = stages_of(spec)
+    images = images_of(spec)
+    runner = _docker_runner(arguments, images, run.run_id) if docker else local.SubprocessRunner(use_venv=False)
     records: list[TaskRecord] = []
     environment.put("KFP_RUN_ID", run.run_id)
     environment.put("PYTHONUNBUFFERED", "1")  # otherwise a task's output arrives when it ends
@@ -58,7 +61,7 @@ def run_pipeline(package: Path, arguments: Mapping[str, Any], run: LocalRun, *, 
             tempfile.TemporaryDirectory() as workspace,
         ):
             local.init(
-                runner=_docker_runner(run, arguments) if docker else local.SubprocessRunner(use_venv=False),
+                runner=runner,
                 pipeline_root=str(run.folder),
                 workspace_root=workspace,
                 raise_on_error=True,
@@ -105,6 +108,12 @@ def stages_of(spec: Mapping[str, Any]) -> list[str]:
 
     visit(spec["root"]["dag"])
     return ordered
+
+
+def images_of(spec: Mapping[str, Any]) -> list[str]:
+    """The images that a compiled pipeline's tasks run in, each once."""
+    executors = spec["deploymentSpec"]["executors"].values()
+    return sorted({executor["container"]["image"] for executor in executors if "container" in executor})
 
 
 def table(states: Sequence[StageState]) -> str:
@@ -175,15 +184,18 @@ def _close(arguments: Mapping[str, Any], run: LocalRun, status: str) -> None:
     """Close the tracking run where the exit task cannot: KFP itself was stopped."""
     if "track_uri" in arguments:
         key = arguments.get("track_run_key") or run.run_id
-        close_parent(uri=arguments["track_uri"], experiment=arguments["track_experiment"], run_key=key, status=status)
+        close_parent(
+            uri=arguments["track_uri"], experiment=arguments.get("track_experiment", ""), run_key=key, status=status
+        )
 
 
-def _docker_runner(run: LocalRun, arguments: Mapping[str, Any]) -> Any:
+def _docker_runner(arguments: Mapping[str, Any], images: Sequence[str], run_id: str) -> Any:
     """Containers see the run, the tree, the model cache and what the arguments name, all at their own paths."""
     try:
         from docker.types import Mount
     except ImportError:
         raise PipelineError("TARGET=docker needs the docker package", fix="pip install docker") from None
+    _fetch_images(images)
     paths = [ROOT, Path.cwd(), Path(environment.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))]
     paths += [path.parent if path.is_file() else path for path in _absolute_paths(list(arguments.values()))]
     mounts = [Mount(str(path), str(path), type="bind") for path in dict.fromkeys(paths) if path.is_dir()]
@@ -196,11 +208,33 @@ def _docker_runner(run: LocalRun, arguments: Mapping[str, Any]) -> Any:
         environment={
             **passed,
             "HOME": "/tmp",
-            "KFP_RUN_ID": run.run_id,
+            "KFP_RUN_ID": run_id,
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(ROOT),
         },
     )
+
+
+def _fetch_images(images: Sequence[str]) -> None:
+    """See before the first task that an engine answers and has every image, or can pull it."""
+    import docker
+
+    try:
+        client = docker.from_env()
+    except docker.errors.DockerException as error:
+        raise PipelineError(
+            f"TARGET=docker: no container engine answers ({error})",
+            fix="start Docker, or name the socket of Docker or Podman: DOCKER_HOST=unix:///path/to.sock",
+        ) from None
+    with closing(client):
+        for image in images:
+            try:
+                pull_if_missing(client, image)
+            except docker.errors.APIError as error:
+                raise PipelineError(
+                    f"TARGET=docker: the image {image} is not here and cannot be pulled ({error.explanation or error})",
+                    fix="build it with `make images`, or name another in SWIFT_IMAGE_PIPELINE, _TRAIN or _VLLM",
+                ) from None
 
 
 def _absolute_paths(values: Sequence[Any]) -> Iterator[Path]:

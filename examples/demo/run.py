@@ -2,13 +2,13 @@
 
 import json
 import secrets
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from examples.demo.prepare import ensure
+from pipelines import submit
 from swift_lib.core.errors import SwiftError
 from swift_lib.core.files import write_atomic
 from swift_lib.core.logs import setup_logging
@@ -31,8 +31,8 @@ def main() -> int:
     try:
         demo = ensure(OUTPUTS.resolve())
         run_id = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        submit = [sys.executable, "-m", "pipelines.submit", "--pipeline", "sft", "--target", "local"]
-        status = subprocess.run([*submit, "--run-id", run_id], check=False).returncode
+        # In this process, which then is the one that a signal reaches.
+        status = submit.main(["--pipeline", "sft", "--target", "local", "--run-id", run_id])
         if status:
             return status
         run = OUTPUTS.resolve() / "runs" / run_id

@@ -19,6 +19,7 @@ INHERITED = (
     "torch_dtype",
     "rope_scaling",
     "max_model_len",
+    "pad_token",
     "template",
     "system",
     "agent_template",

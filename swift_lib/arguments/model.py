@@ -33,6 +33,9 @@ class ModelArguments:
     rope_scaling: str | None = arg(
         None, "Stretch the context to max_model_len: linear, dynamic, yarn or a JSON object.", none_as=""
     )
+    pad_token: str | None = arg(
+        None, "Pad token for a tokenizer that has none: a token it knows, or eos (its end-of-text token).", none_as=""
+    )
     adapters: list[str] = arg(
         [], "Adapter folders, in the order in which they are applied; for a server also name=folder."
     )

@@ -49,6 +49,9 @@ class TemplateArguments:
     add_non_thinking_prefix: bool = arg(
         True, "Give training replies without thinking the template's empty thinking block."
     )
+    keep_last_round: bool = arg(
+        False, "Of a row with several rounds keep the last where the template knows only one; else it is refused."
+    )
     padding_side: str = arg("right", "Where training batches are padded.", choices=("left", "right"))
 
     def problems(self) -> Iterator[str]:

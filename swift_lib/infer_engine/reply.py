@@ -34,9 +34,15 @@ class Reply:
         rules: StopRules,
         limit: int,
         on_text: Callable[[str], None] | None = None,
+        *,
+        whole: Callable[[list[int]], str] | None = None,
     ) -> None:
-        """`decode` turns ids into text without special tokens; `on_text` gets each new piece of certain text."""
+        """`decode` turns ids into text without special tokens; `on_text` gets each new piece of certain text.
+
+        `whole` does it for a reply from its first token on, as the template wants it; by default `decode`.
+        """
         self._decode = decode
+        self._whole = whole or decode
         self._rules = rules
         self._limit = limit
         self._on_text = on_text
@@ -68,7 +74,7 @@ class Reply:
     def text(self) -> str:
         """Return the reply's text so far, cut at the first stop text."""
         ids = self.ids[:-1] if self.ids and self.ids[-1] in self._rules.ids else self.ids
-        return self._cut(self._decode(ids))
+        return self._cut(self._whole(ids))
 
     def _stop_text_seen(self) -> bool:
         tail = self._decode(self.ids[-self._window :])
@@ -89,8 +95,8 @@ class Reply:
 
     def _certain_text(self) -> str:
         # Decoding only a few tokens each time keeps a long stream linear.
-        known = self._decode(self.ids[self._context : self._read])
-        grown = self._decode(self.ids[self._context :])
+        known = self._decode(self.ids[self._context : self._read]) if self._decoded else ""
+        grown = self._decode(self.ids[self._context :]) if self._decoded else self._whole(self.ids)
         if len(grown) > len(known) and not grown.endswith(_REPLACEMENT):
             self._decoded += grown[len(known) :]
             self._context, self._read = self._read, len(self.ids)

@@ -93,7 +93,8 @@ class TransformersEngine(InferEngine):
         self.max_model_len = max_model_len or _context_length(self.model.config)
         self.model_name = model_name or _base_name(model)
         self.strict = strict
-        self.rules = _stop_rules(self.template, self.model.generation_config)
+        self.template.register_post_encode_hook(self.model)
+        self.rules = stop_rules(self.template, self.model.generation_config.eos_token_id)
         self._lock = threading.Lock()
 
     # -- answering -------------------------------------------------------------------------------------------------
@@ -132,7 +133,8 @@ class TransformersEngine(InferEngine):
             on_text = None
             if item.on_text is not None:
                 on_text = _with_index(item.on_text, choice)
-            rows.append(Row(prompt, Reply(self._decode, rules, limit, on_text), limit, derive_seed(root, choice)))
+            reply = Reply(self._decode, rules, limit, on_text, whole=self._decode_reply)
+            rows.append(Row(prompt, reply, limit, derive_seed(root, choice)))
         return rows
 
     def _encode(self, item: GenerationItem) -> list[int]:
@@ -189,6 +191,9 @@ class TransformersEngine(InferEngine):
 
     def _decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _decode_reply(self, ids: list[int]) -> str:
+        return self.template.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _response(self, rows: list[Row]) -> ChatCompletionResponse:
         choices = [
@@ -254,10 +259,9 @@ def _context_length(config: Any) -> int | None:
     return int(length) if length else None
 
 
-def _stop_rules(template: Template, generation_config: Any) -> StopRules:
-    """Collect what ends a reply: the model's and the tokenizer's end tokens, the template's suffix and stop words."""
+def stop_rules(template: Template, own: int | list[int] | None) -> StopRules:
+    """What ends a reply: end tokens of the model (`own`) and the tokenizer, the template's suffix and stop words."""
     tokenizer = template.tokenizer
-    own = generation_config.eos_token_id
     ids = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     cut: list[str] = []
     kept: list[str] = []

@@ -1,6 +1,7 @@
 """Loading tokenizers and models through the functions that their types name."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def get_model_processor(
     device_map: as transformers takes it, an object also as its JSON.
     model_kwargs: passed to from_pretrained.
     """
+    if not sys.stderr.isatty():
+        transformers.utils.logging.disable_progress_bar()  # bars of a log are a line for each of their steps
     by_name = match_by_name(id_or_path)
     folder = source.locate(
         id_or_path,

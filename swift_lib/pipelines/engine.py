@@ -39,6 +39,32 @@ def local_model(uri: str) -> str:
     return str(storage.fetch(uri, environment.cache_home())) if storage.is_remote(uri) else uri
 
 
+def processor_options(args: Any) -> dict[str, Any]:
+    """Return the options of `get_processor` that the arguments give."""
+    model = args.model
+    given = {
+        "model_type": model.model_type,
+        "revision": model.model_revision,
+        "local_files_only": model.local_files_only,
+        "trust_remote_code": model.trust_remote_code,
+        "max_model_len": model.max_model_len,
+        "pad_token": model.pad_token,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def model_options(args: Any) -> dict[str, Any]:
+    """Return the options of `get_model_processor` that the arguments give, those of the processor included."""
+    model = args.model
+    given = {
+        "torch_dtype": model.torch_dtype,
+        "device_map": model.device_map,
+        "attn_impl": model.attn_impl,
+        "rope_scaling": model.rope_scaling,
+    }
+    return processor_options(args) | {name: value for name, value in given.items() if value}
+
+
 def template_options(args: Any) -> dict[str, Any]:
     """Return the options of `get_template` that the arguments give."""
     template = args.template
@@ -53,6 +79,8 @@ def template_options(args: Any) -> dict[str, Any]:
         "enable_thinking": template.enable_thinking,
         "preserve_thinking": template.preserve_thinking,
         "add_non_thinking_prefix": template.add_non_thinking_prefix,
+        "keep_last_round": template.keep_last_round,
+        "padding_side": template.padding_side,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -76,17 +104,9 @@ def build_engine(args: Any, *, model: str | None = None, adapters: Sequence[str]
         adapters=[local_model(adapter) for adapter in (args.model.adapters if adapters is None else adapters)],
         template=args.template.template,
         template_options=template_options(args),
-        model_type=args.model.model_type,
-        revision=args.model.model_revision,
-        torch_dtype=args.model.torch_dtype,
-        device_map=args.model.device_map,
-        attn_impl=args.model.attn_impl,
-        rope_scaling=args.model.rope_scaling,
-        trust_remote_code=args.model.trust_remote_code,
-        local_files_only=args.model.local_files_only,
         max_batch_size=args.engine.max_batch_size,
-        max_model_len=args.model.max_model_len,
         strict=False,
+        **model_options(args),
     )
 
 

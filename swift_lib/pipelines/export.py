@@ -1,5 +1,6 @@
 """`swift export --merge_lora true`: adapters and their base to full weights; full weights pass through."""
 
+import json
 import logging
 import os
 import shutil
@@ -16,13 +17,14 @@ from swift_lib.core.errors import ArgumentError, ModelError
 from swift_lib.core.files import ASIDE, sha256_file
 from swift_lib.core.manifest import has_manifest, read_manifest
 from swift_lib.core.signals import raise_on_signals
+from swift_lib.infer_engine.transformers_engine import stop_rules
 from swift_lib.merge.adapter import Adapter, read_adapter
 from swift_lib.merge.in_memory import Evidence, attach, merge_attached
 from swift_lib.merge.passthrough import copy_additional, pass_through, require_whole_model
 from swift_lib.model.loader import get_model_processor, get_processor
 from swift_lib.model.match import record_model_names
 from swift_lib.model.source import check_weights, locate
-from swift_lib.pipelines.engine import local_model
+from swift_lib.pipelines.engine import local_model, model_options, processor_options, template_options
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.template.face import get_template
 from swift_lib.trainers.failures import memory_errors
@@ -31,6 +33,7 @@ from swift_lib.trainers.frozen import frozen_digest
 logger = logging.getLogger(__name__)
 
 STAGE = "merge_lora"
+_GENERATION = "generation_config.json"
 _MEMORY_FIX = "merge in bfloat16 with --torch_dtype bfloat16, or on a machine with more memory"
 
 
@@ -77,25 +80,17 @@ def export_main(args: ExportArguments | Sequence[str] | Mapping[str, Any] | None
 
 
 def _pass(args: ExportArguments, source: Path, target: Path) -> list[Evidence]:
-    processor = get_processor(str(source), args.model.model_type)
+    processor = get_processor(str(source), **processor_options(args))
     names = pass_through(source, target, processor.model_meta.additional_saved_files or ())
     logger.info("no adapters: %d files of %s pass through", len(names), source)
-    _record_names(args, processor, target.parent)
+    _record_template(args, processor, target)
     return []
 
 
 def _merge(
     args: ExportArguments, source: Path, adapters: Sequence[Adapter], target: Path, output: StageOutput
 ) -> list[Evidence]:
-    model, processor = get_model_processor(
-        str(source),
-        model_type=args.model.model_type,
-        torch_dtype=args.model.torch_dtype,
-        device_map=args.model.device_map,
-        trust_remote_code=args.model.trust_remote_code,
-        rope_scaling=args.model.rope_scaling,
-        max_model_len=args.model.max_model_len,
-    )
+    model, processor = get_model_processor(str(source), **model_options(args))
     if processor.model_info.quant_method:
         raise ModelError(
             "A quantised base cannot take an adapter into its weights",
@@ -122,7 +117,7 @@ def _merge(
         path.chmod(0o644)  # safetensors writes files that only their owner reads, and stages may run as other users
     processor.save_pretrained(target)
     copy_additional(source, target, processor.model_meta.additional_saved_files or ())
-    _record_names(args, processor, target.parent)
+    _record_template(args, processor, target)
     return evidence
 
 
@@ -143,10 +138,26 @@ def _require_trained_base(tuned: torch.nn.Module, adapter: Adapter) -> None:
         )
 
 
-def _record_names(args: ExportArguments, processor: Any, folder: Path) -> None:
-    """Type and template into args.json, so that the folder means the same whatever it is called."""
-    template = get_template(processor, args.template.template).template_meta.template_type
-    record_model_names(folder, model_type=processor.model_meta.model_type, template=template)
+def _record_template(args: ExportArguments, processor: Any, target: Path) -> None:
+    """Type and template into args.json, so that the folder means the same whatever it is called.
+
+    The tokens that end a reply go into generation_config.json, for servers that know no templates.
+    """
+    template = get_template(processor, args.template.template, **template_options(args))
+    names = {"model_type": processor.model_meta.model_type, "template": template.template_meta.template_type}
+    record_model_names(target.parent, **names)
+    path = target / _GENERATION
+    if path.is_file():
+        generation = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        config = processor.model_info.config
+        generation = {name: getattr(config, name, None) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    ends = generation.get("eos_token_id")
+    known = ends if isinstance(ends, list) else [ends]
+    missing = sorted(stop_rules(template, ends).ids - set(known))
+    if missing:
+        generation["eos_token_id"] = [token for token in known if token is not None] + missing
+        path.write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")
 
 
 def _weight_hashes(source: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Everything that a preprocessed dataset depends on, by content: its hash is the key under which it is found again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from swift_lib.pipelines.row_encoder import EncoderSpec
 # What decides how text becomes tokens. Weights, and what is written anew with every save, do not.
 _TOKENIZER_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.py")
 _NOT_TOKENIZER = (MANIFEST, "args.json", "generation_config.json", "model.safetensors.index.json", "trainer_state.json")
+# Options that do not reach a row's tokens: where a model comes from, how rows are put in one batch.
+_NOT_IN_TOKENS = ("local_files_only", "pad_token", "padding_side")
 # The code between a row and its tokens: a change in any of these files makes older results stale.
 _CODE = (
     "agent_template",
@@ -48,12 +50,16 @@ def ingredients_of(args: Any, spec: EncoderSpec, parts: Sequence[Part]) -> dict[
         "options": {name: data[name] for name in ("split_dataset_ratio", "data_seed", "columns", "max_drop_rate")},
         "tokenizer": _hashes(folder, _tokenizer_files(folder)),
         "names": read_model_names(folder),
-        "template": {"name": spec.template, **spec.template_options},
-        "processor": {key: value for key, value in spec.processor_options.items() if key != "local_files_only"},
+        "template": {"name": spec.template, **_without(_NOT_IN_TOKENS, spec.template_options)},
+        "processor": _without(_NOT_IN_TOKENS, spec.processor_options),
         "plugins": [_plugin(path) for path in spec.plugins],
         "code": content_hash(_hashes(root, sorted(path for path in code if path.suffix in (".py", ".json")))),
         "libraries": {name: versions.get(name) for name in ("transformers", "tokenizers", "pyarrow")},
     }
+
+
+def _without(names: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in names}
 
 
 def _plugin(path: str) -> Any:

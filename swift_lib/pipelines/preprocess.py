@@ -16,7 +16,7 @@ from swift_lib.dataset.build import TRAIN, VALIDATION, build
 from swift_lib.dataset.cache import ArtifactCache
 from swift_lib.dataset.loader import Part, open_parts
 from swift_lib.dataset.preview import write_preview
-from swift_lib.pipelines.engine import local_model, template_options
+from swift_lib.pipelines.engine import local_model, processor_options, template_options
 from swift_lib.pipelines.ingredients import ingredients_of
 from swift_lib.pipelines.row_encoder import EncoderSpec, RowEncoder, encode_here, encode_in_processes
 from swift_lib.pipelines.stage_output import stage_output
@@ -127,18 +127,10 @@ def _open(args: Any) -> list[Part]:
 
 
 def _encoder_spec(args: Any) -> EncoderSpec:
-    model = args.model
-    options = {
-        "model_type": model.model_type,
-        "revision": model.model_revision,
-        "local_files_only": model.local_files_only,
-        "trust_remote_code": model.trust_remote_code,
-        "max_model_len": model.max_model_len,
-    }
     return EncoderSpec(
-        local_model(model.model),
+        local_model(args.model.model),
         args.template.template,
-        {name: value for name, value in options.items() if value},
+        processor_options(args),
         {**template_options(args), "loss_scale": args.template.loss_scale},
         tuple(args.common.external_plugins),
     )
@@ -169,6 +161,7 @@ def _describe(args: Any, encoder: RowEncoder, aside: Path, account: Mapping[str,
     info = {
         **account,
         "template": encoder.template.template_meta.template_type,
+        "vocabulary": content_hash(encoder.template.tokenizer.get_vocab()),
         "max_length": encoder.max_length,
     }
     splits = {name: TokenDataset.open(aside / name) for name in (TRAIN, VALIDATION) if (aside / name).is_dir()}

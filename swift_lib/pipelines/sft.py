@@ -14,8 +14,8 @@ import torch
 from swift_lib.arguments import SftArguments, as_arguments, save_args
 from swift_lib.callbacks.base import extra_callbacks
 from swift_lib.core.errors import DataError, ManifestError
-from swift_lib.core.files import ASIDE, sha256_file
-from swift_lib.core.manifest import check, has_manifest, read_manifest, write_manifest
+from swift_lib.core.files import ASIDE
+from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.seeding import seed_everything
 from swift_lib.core.signals import StopFlag, stop_flag
@@ -24,8 +24,7 @@ from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.loss.mapping import loss_map
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
-from swift_lib.model.source import locate
-from swift_lib.pipelines.engine import local_model, template_options
+from swift_lib.pipelines.engine import local_model, model_options, template_options
 from swift_lib.pipelines.preprocess import tokenise_into
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.template.face import get_template
@@ -44,7 +43,6 @@ logger = logging.getLogger(__name__)
 FINAL = "final"
 DATASET = "dataset"
 RECORDS = "metrics.jsonl"
-_VOCABULARY = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt")
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
         flag.check()
         with memory_errors(str(output.folder)):
             model, template = _load(args)
+            if args.data.cached_dataset:
+                _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
             model, base = _tune(args, model, template)
             describe = partial(_describe, args, template, base)
             saves = CompleteCheckpoints(args.train.save_total_limit, args.train.checkpoint_uri, describe)
@@ -78,7 +78,7 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
             _save_final(trainer, output.folder / FINAL, describe)
         _draw(trainer.state.log_history, output)
         metrics |= {"rows": float(len(train)), "validation_rows": float(len(validation or ()))}
-        output.write_metrics(metrics)
+        output.write_metrics(metrics, step=trainer.state.global_step)
         output.extra |= {"base": base, "datasets": {"train": train.digest}}
     return SftResult(str(output.folder), str(output.folder / FINAL), metrics)
 
@@ -89,7 +89,6 @@ def _datasets(args: SftArguments, output: StageOutput) -> tuple[TokenDataset, To
     if args.data.cached_dataset:
         folder = Path(local_model(args.data.cached_dataset))
         _require_whole(folder)
-        _require_same_vocabulary(folder, args)
     else:
         folder.mkdir(exist_ok=True)
         _, summary = tokenise_into(args, folder)
@@ -118,40 +117,26 @@ def _require_whole(folder: Path) -> None:
         ) from error
 
 
-def _require_same_vocabulary(folder: Path, args: SftArguments) -> None:
-    """Token ids mean what they were made to mean only with the same tokenizer."""
-    used = read_manifest(folder).get("preprocess", {}).get("ingredients", {}).get("tokenizer", {})
-    model = locate(
-        local_model(args.model.model),
-        revision=args.model.model_revision,
-        local_files_only=args.model.local_files_only,
-        with_weights=False,
-    )
-    for name in _VOCABULARY:
-        if name in used and (model / name).is_file() and sha256_file(model / name) != used[name]:
-            raise DataError(
-                f"The token dataset was made with another tokenizer: its {name} differs from the model's",
-                where=str(folder),
-                fix=f"preprocess again with --model {args.model.model}",
-            )
+def _require_same_vocabulary(folder: Path, tokenizer: Any, model: str) -> None:
+    """Token ids mean what they were made to mean only with the same vocabulary, however its files are written."""
+    used = read_manifest(folder).get("preprocess", {}).get("vocabulary")
+    if used is not None and used != content_hash(tokenizer.get_vocab()):
+        raise DataError(
+            "The token dataset was made with another tokenizer: its vocabulary differs from the model's",
+            where=str(folder),
+            fix=f"preprocess again with --model {model}",
+        )
 
 
 def _load(args: SftArguments) -> tuple[Any, Any]:
     model, processor = get_model_processor(
         local_model(args.model.model),
-        model_type=args.model.model_type,
-        torch_dtype=args.model.torch_dtype,
-        device_map=args.model.device_map,
-        attn_impl=args.model.attn_impl,
         quantization_config=quantization_config(FlatView(args.to_flat())),
-        revision=args.model.model_revision,
-        local_files_only=args.model.local_files_only,
-        trust_remote_code=args.model.trust_remote_code,
-        rope_scaling=args.model.rope_scaling,
-        max_model_len=args.model.max_model_len,
+        **model_options(args),
     )
     template = get_template(processor, args.template.template, **template_options(args))
     template.set_mode("train")
+    template.register_post_encode_hook(model)
     return model, template
 
 

@@ -181,7 +181,7 @@ class Template:
             name = self.template_meta.template_type
             raise TemplateError(
                 f"the row has {len(inputs.messages) // 2} rounds, template {name!r} knows one",
-                fix="choose another --template, or keep_last_round=True",
+                fix="choose another --template, or give --keep_last_round",
             )
         inputs.messages = inputs.messages[-2:]
 
@@ -333,7 +333,7 @@ class Template:
             raise TemplateError(
                 "the tokenizer has no pad token, so rows cannot be put in one batch",
                 where=f"tokenizer {getattr(self.tokenizer, 'name_or_path', '')!r}",
-                fix="set pad_token in tokenizer_config.json, or load it with get_processor(..., pad_token='eos')",
+                fix="set pad_token in tokenizer_config.json, or give --pad_token",
             )
         return int(self.tokenizer.pad_token_id)
 

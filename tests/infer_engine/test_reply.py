@@ -52,6 +52,14 @@ def test_pieces_always_join_to_the_text(text: str, stops: list[str]) -> None:
     assert not any(stop in reply.text() for stop in stops)
 
 
+def test_what_a_template_takes_off_the_beginning_is_not_streamed() -> None:
+    pieces: list[str] = []
+    reply = Reply(decode, END, 1000, pieces.append, whole=lambda ids: decode(ids).lstrip())
+    for token in [*b"\n hi\n you", 256]:
+        reply.add(token)
+    assert reply.text() == "".join(pieces) == "hi\n you"
+
+
 def test_a_character_of_several_bytes_comes_whole() -> None:
     _, pieces = run("日本", END)
     assert pieces == ["日", "本"]

@@ -13,6 +13,9 @@ from swift_lib.infer_engine import PtEngine, TransformersEngine
 from swift_lib.infer_engine.base import ContextLengthError, GenerationItem, UnsupportedOption
 from swift_lib.infer_engine.generation import memory_errors
 from swift_lib.infer_engine.sampling import RepetitionPenalty
+from swift_lib.model import get_model_processor
+from swift_lib.template.face import Template, get_template
+from swift_lib.template.mapping import TEMPLATE_MAPPING
 
 
 def ask(text: str) -> InferRequest:
@@ -218,3 +221,30 @@ def test_memory_that_runs_out_is_one_error(error: Exception) -> None:
 def test_our_own_bugs_stay_bugs() -> None:
     with pytest.raises(RuntimeError, match="shape"), memory_errors(1):
         raise RuntimeError("shape mismatch")
+
+
+def test_a_reply_is_decoded_as_its_template_wants(engine: TransformersEngine) -> None:
+    """GLM-4 writes the newline after its header itself; it is no part of the reply, streamed or whole."""
+    glm = TransformersEngine((engine.model, engine.processor), template=get_template(engine.processor, "glm4"))
+    pieces: list[str] = []
+    config = RequestConfig(max_tokens=20)
+    [row] = glm._rows(
+        GenerationItem(request=QUESTIONS[0], config=config, on_text=lambda index, text: pieces.append(text))
+    )
+    for token in engine.tokenizer("\nA1 \n<|user|>")["input_ids"]:
+        row.reply.add(token)
+    assert (row.reply.text(), "".join(pieces), row.reply.finish_reason) == ("A1 \n", "A1 \n", "stop")
+
+
+def test_a_template_may_change_a_batch_before_the_model_sees_it(tiny_model: Path) -> None:
+    seen: list[Any] = []
+
+    class Watching(Template):
+        def _post_encode(self, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+            seen.append((model, inputs["input_ids"].shape[0]))
+            return inputs
+
+    model, processor = get_model_processor(str(tiny_model))
+    engine = TransformersEngine((model, processor), template=Watching(processor, TEMPLATE_MAPPING["qwen"]))
+    engine.infer([ask("a")], RequestConfig(max_tokens=1, temperature=0))
+    assert seen == [(model, 1)]

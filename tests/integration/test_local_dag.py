@@ -12,6 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipelines.processes import below
+from swift_lib.core.manifest import read_manifest
 
 pytestmark = pytest.mark.integration
 
@@ -133,8 +134,29 @@ def test_one_parent_run_with_a_child_a_stage(finished, workplace):
     assert {run.info.status for run in children} == {"FINISHED"}
     by_stage = {run.data.tags["swift.stage"]: run for run in children}
     assert by_stage["train"].data.params["hp/lora_rank"] == "8"
-    assert len(client.get_metric_history(by_stage["train"].info.run_id, "loss")) >= 4
-    assert all(entry.dataset.digest for entry in by_stage["preprocess"].inputs.dataset_inputs)
+    assert by_stage["evaluate"].data.params["hp/max_new_tokens"] == "4"
+    assert all(name.startswith("hp/") for run in children for name in run.data.params)
+    for name in ("loss", "learning_rate"):
+        history = client.get_metric_history(by_stage["train"].info.run_id, name)
+        assert [point.step for point in history] == [1, 2, 3, 4], name
+
+
+def test_tracked_datasets_are_the_ones_on_disk(finished, workplace):
+    """By digest: what preprocess made is what train read, and the evaluated rows are known, too."""
+    client = MlflowClient(f"sqlite:///{workplace.folder}/outputs/mlflow.db")
+    [experiment] = [entry for entry in client.search_experiments() if entry.name == "swift"]
+    tokens = workplace.folder / "outputs/runs/whole/sft/preprocess/tokens"
+    for stage in ("preprocess", "train", "evaluate", "reward_sampling"):
+        [run] = client.search_runs(
+            [experiment.experiment_id], f"tags.`swift.stage` = '{stage}'", order_by=["start_time ASC"], max_results=1
+        )
+        tracked = {entry.dataset.name: entry.dataset.digest for entry in run.inputs.dataset_inputs}
+        if stage in ("preprocess", "train"):
+            assert set(tracked) == {"train", "validation"}
+            for split, digest in tracked.items():
+                assert read_manifest(tokens / split)["dataset"]["digest"].startswith(digest)
+        else:
+            assert tracked and all(len(digest) >= 16 for digest in tracked.values())
 
 
 def test_same_inputs_are_reused_and_a_stop_leaves_no_process(finished, workplace):

@@ -39,6 +39,13 @@ def test_model_is_loaded_in_the_asked_precision(tiny_model: Path) -> None:
     assert model.model_meta.model_arch.lm_head == "lm_head"
 
 
+def test_a_log_shows_no_bars(tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model, _ = get_model_processor(str(tiny_model))
+    model.save_pretrained(tmp_path, max_shard_size="200KB")
+    shown = capfd.readouterr()
+    assert "%|" not in shown.err + shown.out
+
+
 def test_get_function_is_called_in_the_documented_form(tiny_model: Path, tmp_path: Path) -> None:
     calls = []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from swift_lib.core.errors import ArgumentError, ModelError, OutputError
 from swift_lib.core.manifest import read_manifest, verify
@@ -149,6 +149,25 @@ def test_an_earlier_export_is_replaced_only_where_asked(tiny_model: Path, tmp_pa
         export_main(flags(tiny_model, tmp_path / "out"))
     export_main(flags(tiny_model, tmp_path / "out", exist_ok=True))
     assert verify(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("merges", [True, False])
+def test_servers_without_templates_stop_where_the_template_does(
+    tiny_model: Path, adapter: Path, tmp_path: Path, merges: bool
+) -> None:
+    """A base model's own end of text is not what ends a reply that was trained with a chat template."""
+    base = shutil.copytree(tiny_model, tmp_path / "base")
+    settings = json.loads((base / "generation_config.json").read_text())
+    (base / "generation_config.json").write_text(
+        json.dumps({**settings, "eos_token_id": 256, "do_sample": True, "top_k": 7})
+    )
+    export_main(flags(base, tmp_path / "out", adapters=[str(adapter)] if merges else []))
+    written = json.loads((tmp_path / "out/generation_config.json").read_text())
+    end = AutoTokenizer.from_pretrained(tiny_model).convert_tokens_to_ids("<|im_end|>")
+    assert end != 256 and {256, end} <= set(written["eos_token_id"])
+    assert GenerationConfig.from_pretrained(tmp_path / "out").eos_token_id == written["eos_token_id"]
+    assert written["top_k"] == 7
+    assert json.loads((base / "generation_config.json").read_text())["eos_token_id"] == 256
 
 
 def test_nothing_to_do_is_said() -> None:

@@ -174,6 +174,18 @@ def test_a_row_with_nothing_trained_is_refused(run: Run, tmp_path: Path) -> None
         run(dataset=[str(write_rows(tmp_path / "a.jsonl", [{"messages": turns}]))])
 
 
+def test_of_several_rounds_the_last_is_kept_on_request(
+    run: Run, data: Path, chat_rows: list[dict[str, Any]], tokenizer: Any
+) -> None:
+    """Where the template knows one round, as plain text does."""
+    write_rows(data, [{"messages": chat_rows[0]["messages"] + chat_rows[1]["messages"]}])
+    with pytest.raises(DataError, match=r"2 rounds.*--keep_last_round|cannot_encode"):
+        run(use_chat_template=False)
+    result = run(use_chat_template=False, keep_last_round=True)
+    text, _ = _decoded(TokenDataset.open(Path(result.output_dir) / "train"), tokenizer, 0)
+    assert "blue 1" in text and "red 0" not in text
+
+
 def test_duplicates_are_reported_and_kept(run: Run, data: Path, caplog: pytest.LogCaptureFixture) -> None:
     data.write_text(data.read_text() * 2)
     result = run()
@@ -287,9 +299,13 @@ def test_a_changed_plugin_builds_anew(cached: Run, tmp_path: Path) -> None:
         assert cached(external_plugins=[str(plugin)]).reused == reused
 
 
-def test_speed_options_do_not_matter(cached: Run) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"dataset_num_proc": 2, "seed": 7, "dataset_shuffle": False}, {"padding_side": "left", "pad_token": "eos"}],
+)
+def test_options_that_reach_no_token_do_not_matter(cached: Run, changes: dict[str, Any]) -> None:
     cached()
-    assert cached(dataset_num_proc=2, seed=7, dataset_shuffle=False).reused == 1
+    assert cached(**changes).reused == 1
 
 
 # Tracking

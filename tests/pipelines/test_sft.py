@@ -21,7 +21,10 @@ from swift_lib.core.errors import (
 )
 from swift_lib.core.manifest import has_manifest, read_manifest, sha256_file, verify
 from swift_lib.core.outputs import IN_PROGRESS
+from swift_lib.pipelines.preprocess import preprocess_main
 from swift_lib.pipelines.sft import SftResult, sft_main
+from swift_lib.template.face import Template
+from swift_lib.template.mapping import TEMPLATE_MAPPING
 from swift_lib.trainers.sft import SftTrainer
 
 torch.set_num_threads(1)  # two threads of a tiny model on a busy machine wait for each other
@@ -272,18 +275,30 @@ def test_any_other_field_of_transformers_reaches_it(
 def test_tokens_of_another_tokenizer_are_refused(
     trained: SftResult, tiny_model: Path, rows: Path, tmp_path: Path
 ) -> None:
-    from swift_lib.pipelines.preprocess import preprocess_main
-
     data = preprocess_main({"model": str(tiny_model), "dataset": [str(rows)], "output_dir": str(tmp_path / "d"),
                             "track_uri": "none"})  # fmt: skip
     other = tmp_path / "other"
     shutil.copytree(tiny_model, other)
     tokenizer = json.loads((other / "tokenizer.json").read_text())
-    (other / "tokenizer.json").write_text(json.dumps({**tokenizer, "version": "1.0 "}))
+    ids = tokenizer["model"]["vocab"]
+    ids["a"], ids["b"] = ids["b"], ids["a"]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
     arguments = {**flags(other, rows, tmp_path / "out"), "cached_dataset": data.output_dir, "dataset": []}
     with pytest.raises(DataError, match="another tokenizer"):
         sft_main(arguments)
     assert sft_main({**arguments, "model": str(tiny_model), "max_steps": 1}).metrics["rows"] == 40
+
+
+def test_tokens_fit_the_same_vocabulary_in_another_file(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
+    """Saving a tokenizer may write its file otherwise; a run on top of a run reads the same tokens."""
+    data = preprocess_main({"model": str(tiny_model), "dataset": [str(rows)], "output_dir": str(tmp_path / "d"),
+                            "track_uri": "none"})  # fmt: skip
+    again = tmp_path / "again"
+    shutil.copytree(tiny_model, again)
+    text = (again / "tokenizer.json").read_text()
+    (again / "tokenizer.json").write_text(json.dumps(json.loads(text), indent=None))
+    arguments = {**flags(again, rows, tmp_path / "out"), "cached_dataset": data.output_dir, "dataset": []}
+    assert sft_main({**arguments, "max_steps": 1}).metrics["rows"] == 40
 
 
 def test_accumulated_batches_train_like_one_big_batch(tiny_model: Path, mixed: Path, tmp_path: Path) -> None:
@@ -326,3 +341,33 @@ def test_callbacks_of_plugins_are_attached(
     monkeypatch.setattr("swift_lib.pipelines.sft.extra_callbacks", [Counts])
     sft_main(flags(tiny_model, rows, tmp_path / "out", max_steps=2))
     assert seen == [1, 2]
+
+
+def test_a_damaged_token_dataset_is_refused(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
+    arguments = {"model": str(tiny_model), "dataset": [str(rows)], "output_dir": str(tmp_path / "d")}
+    preprocess_main({**arguments, "track_uri": "none"})
+    shard = tmp_path / "d/train/data-00000.arrow"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    more = {"cached_dataset": str(tmp_path / "d"), "dataset": []}
+    with pytest.raises(DataError, match="The token dataset is damaged"):
+        sft_main({**flags(tiny_model, rows, tmp_path / "out"), **more})
+
+
+def test_template_options_reach_the_batches(
+    tiny_model: Path, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """padding_side decides where a batch is padded; a template's _post_encode sees it before the model does."""
+    seen: list[torch.Tensor] = []
+
+    def watch(self: Template, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        seen.append(inputs["attention_mask"])
+        return inputs
+
+    monkeypatch.setattr(
+        TEMPLATE_MAPPING["qwen"], "template_cls", type("Watching", (Template,), {"_post_encode": watch})
+    )
+    sft_main(flags(tiny_model, mixed, tmp_path / "out", max_steps=1, padding_side="left"))
+    assert len(seen) == 1
+    assert (seen[0][:, -1] == 1).all() and (seen[0][:, 0] == 0).any()
