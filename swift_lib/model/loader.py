@@ -1,6 +1,7 @@
 """Loading tokenizers and models through the functions that their types name."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from swift_lib.core.errors import ModelError
 from swift_lib.model import source
 from swift_lib.model.base import ModelInfo, ModelMeta
 from swift_lib.model.match import match_by_name, match_model, read_model_names
+
+logger = logging.getLogger(__name__)
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32, "auto": None}
 
@@ -82,6 +85,7 @@ def get_model_processor(
     _finish_processor(processor, meta, info, pad_token)
     if model is not None:
         model.model_info, model.model_meta = info, meta
+        _mend_generation_config(model)
     return model, processor
 
 
@@ -148,6 +152,18 @@ def _load_tokenizer(folder: str, kwargs: dict[str, Any]) -> Any:
             where=folder,
             fix="the folder needs tokenizer.json and tokenizer_config.json",
         ) from error
+
+
+def _mend_generation_config(model: Any) -> None:
+    """Some published models set a temperature and not do_sample; transformers loads that and refuses to save it."""
+    config = getattr(model, "generation_config", None)
+    if config is None or config.do_sample:
+        return
+    try:
+        config.validate(strict=True)
+    except ValueError:
+        config.do_sample = True  # what the author's values are for
+        logger.info("generation_config.json has sampling values without do_sample; it counts as true")
 
 
 def _first_line(error: Exception) -> str:

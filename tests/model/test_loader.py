@@ -175,3 +175,14 @@ def test_an_unmet_requirement_names_the_command() -> None:
         check_requires(["transformers<4"], "x")
     with pytest.raises(SwiftError, match="not installed"):
         check_requires(["no-such-library"], "x")
+
+
+def test_sampling_values_without_do_sample_can_be_saved_again(tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "temperature": 0.7, "top_k": 20}))
+    model, _ = get_model_processor(str(folder))
+    model.save_pretrained(tmp_path / "again")
+    saved = json.loads((tmp_path / "again" / "generation_config.json").read_text())
+    assert (saved["do_sample"], saved["temperature"], saved["top_k"]) == (True, 0.7, 20)
