@@ -197,8 +197,8 @@ def _docker_runner(arguments: Mapping[str, Any], images: Sequence[str], run_id: 
         raise PipelineError("TARGET=docker needs the docker package", fix="pip install docker") from None
     _fetch_images(images)
     paths = [ROOT, Path.cwd(), Path(environment.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))]
-    paths += [path.parent if path.is_file() else path for path in _absolute_paths(list(arguments.values()))]
-    mounts = [Mount(str(path), str(path), type="bind") for path in dict.fromkeys(paths) if path.is_dir()]
+    paths += [_place(path) for path in _absolute_paths(list(arguments.values()))]
+    mounts = [Mount(str(path), str(path), type="bind") for path in dict.fromkeys(paths) if path.exists()]
     passed = {name: text for name, text in environment.snapshot().items() if name.startswith(_DOCKER_VARIABLES)}
     return local.DockerRunner(
         mounts=mounts,
@@ -235,6 +235,11 @@ def _fetch_images(images: Sequence[str]) -> None:
                     f"TARGET=docker: the image {image} is not here and cannot be pulled ({error.explanation or error})",
                     fix="build it with `make images`, or name another in SWIFT_IMAGE_PIPELINE, _TRAIN or _VLLM",
                 ) from None
+
+
+def _place(path: Path) -> Path:
+    """What to mount for a path: a file comes with its folder, unless that is / or /opt and would hide the image's."""
+    return path.parent if path.is_file() and len(path.parent.parts) > 2 else path
 
 
 def _absolute_paths(values: Sequence[Any]) -> Iterator[Path]:

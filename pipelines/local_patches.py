@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import kfp
 from kfp.local import executor_input_utils, subprocess_task_handler
 
-from pipelines.processes import Task
+from pipelines.processes import Task, without_executor_lines
 from swift_lib.core import environment
 from swift_lib.core.errors import PipelineError
 
@@ -49,7 +49,12 @@ def patched(records: list[TaskRecord], *, grace: float) -> Iterator[None]:
         return code
 
     def run_container(client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any) -> int:
-        code, tail = run_docker_container(client, image, command, volumes, **options)
+        from docker.errors import APIError
+
+        try:
+            code, tail = run_docker_container(client, image, command, volumes, **options)
+        except APIError as error:
+            raise PipelineError(f"The container engine refused {image}: {error.explanation or error}") from None
         records.append(TaskRecord(*_task_of(command), code, tail))
         return code
 
@@ -74,22 +79,44 @@ def run_docker_container(
     client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any
 ) -> tuple[int, list[str]]:
     """Run a container to its end; its exit status, asked before it is removed, and the last lines it wrote."""
-    if ":" not in image.rpartition("/")[2]:
-        image = f"{image}:latest"
-    known = [reference for found in client.images.list() for reference in (*found.tags, *found.attrs["RepoDigests"])]
-    if image not in known:
-        print(f"pulling {image}")
-        client.images.pull(image)
+    image = pull_if_missing(client, image)
     container = client.containers.run(image=image, command=command, detach=True, volumes=volumes, **options)
     tail: list[str] = []
     try:
-        for chunk in container.logs(stream=True, follow=True):
-            text = chunk.decode(errors="replace")
-            print(text, end="", flush=True)
-            tail = [*tail, *text.splitlines()][-40:]
+        for line in without_executor_lines(_lines(container.logs(stream=True, follow=True))):
+            print(line, end="", flush=True)
+            tail = [*tail, line.rstrip("\n")][-40:]
         return int(container.wait()["StatusCode"]), tail
     finally:
         container.remove(force=True)
+
+
+def pull_if_missing(client: Any, image: str) -> str:
+    """The image's reference with its tag; it is pulled where the engine has none of that name."""
+    if ":" not in image.rpartition("/")[2]:
+        image = f"{image}:latest"
+    references = [name for found in client.images.list() for name in (*found.tags, *(found.attrs["RepoDigests"] or ()))]
+    if _short(image) not in map(_short, references):
+        print(f"pulling {image}", flush=True)
+        client.images.pull(image)
+    return image
+
+
+def _short(reference: str) -> str:
+    """A reference as it is written by hand: engines put their default registry before it (Podman: localhost)."""
+    for prefix in ("localhost/", "docker.io/", "library/"):
+        reference = reference.removeprefix(prefix)
+    return reference
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Whole lines of a log that arrives in pieces, which may end within a line or a character."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") + "\n" for line in whole)
+    if rest:
+        yield rest.decode(errors="replace") + "\n"
 
 
 def _docker_handler() -> Any:
