@@ -84,8 +84,7 @@ def get_model_processor(
     model, processor = meta.load_function()(str(folder), info, kwargs, load_model, **options)
     _finish_processor(processor, meta, info, pad_token)
     if model is not None:
-        model.model_info, model.model_meta = info, meta
-        _mend_generation_config(model)
+        _finish_model(model, meta, info)
     return model, processor
 
 
@@ -154,15 +153,16 @@ def _load_tokenizer(folder: str, kwargs: dict[str, Any]) -> Any:
         ) from error
 
 
-def _mend_generation_config(model: Any) -> None:
-    """Some published models set a temperature and not do_sample; transformers loads that and refuses to save it."""
+def _finish_model(model: Any, meta: ModelMeta, info: ModelInfo) -> None:
+    model.model_meta, model.model_info = meta, info
     config = getattr(model, "generation_config", None)
     if config is None or config.do_sample:
         return
     try:
         config.validate(strict=True)
     except ValueError:
-        config.do_sample = True  # what the author's values are for
+        # Some published models set a temperature and not do_sample; transformers loads that and refuses to save it.
+        config.do_sample = True
         logger.info("generation_config.json has sampling values without do_sample; it counts as true")
 
 
