@@ -148,6 +148,15 @@ def test_damage_at_the_store_is_found(bucket: str, folder: Path, tmp_path: Path)
     assert not (tmp_path / "back" / "manifest.json").exists()
 
 
+def test_uploading_the_same_again_mends_what_was_damaged(bucket: str, folder: Path, tmp_path: Path) -> None:
+    uri = f"s3://{bucket}/mended"
+    storage.upload(folder, uri)
+    storage.write_bytes(f"{uri}/3.txt", b"X")
+    storage.upload(folder, uri)
+    assert storage.read_bytes(f"{uri}/3.txt") == b"3"
+    storage.download(uri, tmp_path / "copy", require_manifest=True)
+
+
 def test_fetch_keeps_a_copy_until_the_source_changes(bucket: str, folder: Path, tmp_path: Path) -> None:
     cache, uri = tmp_path / "cache", f"s3://{bucket}/data/rows"
     storage.write_bytes(f"{uri}/a.jsonl", b"1")
