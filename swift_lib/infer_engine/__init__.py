@@ -1,8 +1,6 @@
 """Inference engines, and servers and a client that speak the OpenAI protocol. Heavy ones are imported on first use."""
 
-from importlib import import_module
-from typing import Any
-
+from swift_lib.core.lazy import lazy_names
 from swift_lib.core.types import AdapterRequest, ChatCompletionResponse, InferRequest, RequestConfig
 from swift_lib.infer_engine.base import InferEngine
 
@@ -25,8 +23,4 @@ __all__ = [
     "VllmServer",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+__getattr__, __dir__ = lazy_names(__name__, {name: f"{module}:{name}" for name, module in _LAZY.items()})

@@ -1,7 +1,6 @@
 """Chat templates: conversations to token ids, labels and weights. Names are loaded on first use."""
 
-from importlib import import_module
-from typing import Any
+from swift_lib.core.lazy import lazy_names
 
 _EXPORTS = {
     "TemplateMeta": "swift_lib.template.base",
@@ -14,8 +13,4 @@ _EXPORTS = {
 }
 __all__ = sorted(_EXPORTS)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+__getattr__, __dir__ = lazy_names(__name__, {name: f"{module}:{name}" for name, module in _EXPORTS.items()})
