@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from swift_lib.arguments.callbacks import CallbackArguments
 from swift_lib.arguments.command import Command
 from swift_lib.arguments.common import CommonArguments, TrackingArguments
 from swift_lib.arguments.data import DataArguments
+from swift_lib.arguments.distributed import DistributedArguments
 from swift_lib.arguments.gates import GateArguments
 from swift_lib.arguments.inference import EngineArguments, GenerationArguments, InferOptions
+from swift_lib.arguments.metrics import MetricArguments
 from swift_lib.arguments.model import ModelArguments
+from swift_lib.arguments.optimizer import OptimizerArguments
 from swift_lib.arguments.stages import (
     DeployOptions,
     EvaluationOptions,
@@ -56,6 +60,10 @@ class SftArguments(Command):
     gates: GateArguments
     tuner: TunerArguments
     train: TrainLoopArguments
+    optimization: OptimizerArguments
+    events: CallbackArguments
+    measures: MetricArguments
+    distributed: DistributedArguments
     tracking: TrackingArguments
     common: CommonArguments
     hf: Mapping[str, Any]

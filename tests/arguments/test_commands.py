@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from swift_lib.arguments import (
@@ -216,7 +216,7 @@ def test_form_words_mean_none() -> None:
 def test_kfps_doubles_become_integers() -> None:
     args = SftArguments(**LEAST[SftArguments], lora_rank=16.0, deepspeed={"zero_optimization": {"stage": 2.0}})
     assert repr(args.tuner.lora_rank) == "16"
-    assert repr(args.hf["deepspeed"]) == "{'zero_optimization': {'stage': 2}}"
+    assert repr(args.distributed.deepspeed) == "{'zero_optimization': {'stage': 2}}"
 
 
 def test_yamls_false_is_the_word_no() -> None:
@@ -250,7 +250,7 @@ NAMES = sorted(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6))
 def test_whatever_is_given_is_taken_and_kept_or_refused(flat: dict[str, Any]) -> None:
     try:
