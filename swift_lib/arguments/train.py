@@ -54,6 +54,7 @@ class TrainLoopArguments:
         "binpack", "Fill packs best, or keep the order of the rows.", choices=("binpack", "sequential")
     )
     padding_free: bool = arg(False, "Join the rows of a batch to one sequence instead of padding them.")
+    group_by_length: bool = arg(False, "Put rows of like length into a batch; the order stays random beyond that.")
     dataloader_num_workers: int | None = arg(
         None, "Processes that read rows; none picks by CPU count.", ge=0, none_as=-1
     )
@@ -75,6 +76,8 @@ class TrainLoopArguments:
             yield "--bf16: choose one of --bf16 and --fp16"
         if self.packing_length is not None and not self.packing:
             yield "--packing_length: means something with --packing true only"
+        if self.group_by_length and self.packing:
+            yield "--group_by_length: packs are of one length anyway; leave it out"
         if self.load_best_model_at_end and self.eval_strategy == "no":
             yield "--load_best_model_at_end: needs evaluations, so --eval_strategy must not be no"
         if self.load_best_model_at_end and self.eval_strategy not in (None, self.save_strategy):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from swift_lib.metrics.mapping import eval_metrics_map
+
 
 class EvalMetrics:
     """Metrics that a trainer computes from its own predictions while it trains (`--eval_metric`)."""
@@ -18,3 +20,12 @@ class EvalMetrics:
     def preprocess_logits_for_metrics(self, logits: Any, labels: Any) -> Any:
         """Shrink a batch's logits before they are gathered; the base class keeps them whole."""
         return logits
+
+
+def make_metric(name: str, args: Any, trainer: Any) -> tuple[Any, Any]:
+    """(compute_metrics, preprocess_logits_for_metrics or None) as transformers' Trainer takes them."""
+    entry = eval_metrics_map[name]
+    if isinstance(entry, tuple):
+        return entry
+    metric = entry(args, trainer)
+    return metric.compute_metrics, metric.preprocess_logits_for_metrics

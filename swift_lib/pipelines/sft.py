@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from swift_lib.arguments import SftArguments, as_arguments, save_args
-from swift_lib.callbacks.base import extra_callbacks
+from swift_lib.core import environment
 from swift_lib.core.errors import DataError, ManifestError
 from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
@@ -21,7 +21,6 @@ from swift_lib.core.seeding import seed_everything
 from swift_lib.core.signals import StopFlag, stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
-from swift_lib.loss.mapping import loss_map
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
 from swift_lib.pipelines.engine import local_model, model_options, template_options
@@ -33,11 +32,13 @@ from swift_lib.template.choose import get_template
 from swift_lib.template.packed import require_isolation
 from swift_lib.trainers.callbacks import CompleteCheckpoints, LeaveOnSignal, Report
 from swift_lib.trainers.checkpoint import Describe, newest_intact, remove_incomplete
+from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
 from swift_lib.trainers.frozen import frozen_digest, require_unchanged
-from swift_lib.trainers.hf_arguments import to_hf
+from swift_lib.trainers.hf_arguments import TrainingArguments, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
+from swift_lib.trainers.resume import TRAINED_ON, require_same_data
 from swift_lib.tuner_plugin.mapping import tuners_map
 from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
 
@@ -72,15 +73,17 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
             if args.data.cached_dataset:
                 _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
             model, base = _tune(args, model, template)
-            describe = partial(_describe, args, template, base, train.folder.parent)
             data = training_data(args, template, train, validation)
+            hf_arguments = _hf_arguments(args, template, data)
+            trained_on = _trained_on(train, template, data, hf_arguments)
+            describe = partial(_describe, args, template, {"base": base, TRAINED_ON: trained_on}, train.folder.parent)
             saves = CompleteCheckpoints(args.train.save_total_limit, args.train.checkpoint_uri, describe)
             callbacks = [Report(output.tracker), saves, LeaveOnSignal(flag)]
-            trainer = _trainer(args, model, template, data, callbacks)
+            trainer = _trainer(args, hf_arguments, model, template, data, callbacks)
             if data.joins_rows:
                 with trainer.accelerator.autocast():
                     require_isolation(trainer.model)
-            metrics = _train(args, trainer, flag, output.folder)
+            metrics = _train(args, trainer, flag, output.folder, trained_on)
             require_unchanged(trainer.model, base["sha256"], str(output.folder))
             _save_final(trainer, output.folder / FINAL, describe)
         _draw(trainer.state.log_history, output)
@@ -164,37 +167,67 @@ def _tune(args: SftArguments, model: Any, template: Any) -> tuple[Any, dict[str,
     return model, {"sha256": frozen_digest(model), "dtype": dtype, "quantized": quantized}
 
 
+def _hf_arguments(args: SftArguments, template: Any, data: TrainingData) -> TrainingArguments:
+    return to_hf(
+        args.to_flat(),
+        args.hf,
+        output_dir=args.output_dir,
+        dtype=template.tokenizer.model_info.torch_dtype,
+        validates=data.validation is not None,
+        world_size=environment.world_size(),
+    )
+
+
+def _trained_on(
+    train: TokenDataset, template: Any, data: TrainingData, hf_arguments: TrainingArguments
+) -> dict[str, Any]:
+    """What decides which rows come when: a checkpoint states it, and is gone on from with the same only."""
+    return {
+        "dataset": train.digest,
+        "template": template.template_meta.template_type,
+        "packing": data.facts.get("packing", {}).get("digest", "none"),
+        "order": f"{hf_arguments.train_sampling_strategy}, seed {hf_arguments.data_seed}",
+        "rows_per_step": hf_arguments.train_batch_size
+        * hf_arguments.gradient_accumulation_steps
+        * environment.world_size(),
+    }
+
+
 def _trainer(
     args: SftArguments,
+    hf_arguments: TrainingArguments,
     model: Any,
     template: Any,
     data: TrainingData,
     callbacks: Sequence[Any],
 ) -> Any:
-    dtype = template.tokenizer.model_info.torch_dtype
-    own = [entry() if isinstance(entry, type) else entry for entry in extra_callbacks]
+    names = Extensions(
+        args.train.loss_type, args.measures.eval_metric, args.optimization.optimizer, tuple(args.events.callbacks)
+    )
     return trainers_map["causal_lm"](
         model=model,
-        args=to_hf(
-            args.to_flat(), args.hf, output_dir=args.output_dir, dtype=dtype, validates=data.validation is not None
-        ),
+        args=hf_arguments,
         train_dataset=data.train,
         eval_dataset=data.validation,
         data_collator=data.collate,
         processing_class=template.processor,
-        loss=loss_map[args.train.loss_type or "cross_entropy"],
+        template=template,
         tuner=tuners_map[args.tuner.tuner_type],
-        callbacks=[*callbacks, *own],
+        extensions=names,
+        callbacks=list(callbacks),
     )
 
 
-def _train(args: SftArguments, trainer: Any, flag: StopFlag, folder: Path) -> dict[str, float]:
+def _train(
+    args: SftArguments, trainer: Any, flag: StopFlag, folder: Path, trained_on: Mapping[str, Any]
+) -> dict[str, float]:
     """Train to the end, from the newest complete checkpoint where there is one. Raises Interrupted after a signal."""
     given = args.train.resume_from_checkpoint
     start = local_model(given) if given else newest_intact(folder)
     if given:
         check(str(start))
     if start:
+        require_same_data(start, trained_on)
         logger.info("going on from %s", start)
     try:
         with disk_errors(str(folder)):
@@ -224,14 +257,14 @@ def _train(args: SftArguments, trainer: Any, flag: StopFlag, folder: Path) -> di
 
 
 def _describe(
-    args: SftArguments, template: Any, base: Mapping[str, Any], tokens: Path, stage: str, step: int, folder: Path
+    args: SftArguments, template: Any, facts: Mapping[str, Any], tokens: Path, stage: str, step: int, folder: Path
 ) -> None:
     """Complete a folder of saved weights: args.json with type and template, how prompts are written, its manifest."""
     save_args(args, folder)
     carry(tokens, folder)
     meta = template.tokenizer.model_meta
     record_model_names(folder, model_type=meta.model_type, template=template.template_meta.template_type)
-    write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, "base": dict(base)})
+    write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, **facts})
 
 
 def _save_final(trainer: Any, folder: Path, describe: Describe) -> None:

@@ -9,8 +9,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from swift_lib.core.progress import Progress
 from swift_lib.core.signals import StopFlag
 from swift_lib.core.tracking import Tracker
+from swift_lib.trainers.base import checkpoint_folder
 from swift_lib.trainers.checkpoint import Describe, prune, seal
-from swift_lib.trainers.sft import checkpoint_folder
 
 logger = logging.getLogger(__name__)
 

@@ -1,13 +1,16 @@
 """Flat arguments to transformers.TrainingArguments: the one place that knows both."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 import transformers
 
 from swift_lib.core.errors import ArgumentError
+from swift_lib.core.view import FlatView
 
 ROWS_PER_STEP = 16  # what gradient_accumulation_steps aims at where nobody sets it
 
@@ -19,13 +22,39 @@ _SAME = (
 )  # fmt: skip
 
 
+class TrainingArguments(transformers.TrainingArguments):
+    """transformers' arguments that also answer our flat names, as plugins' callbacks expect of them."""
+
+    flat: Mapping[str, Any] = MappingProxyType({})
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked only where transformers has no such field.
+        try:
+            return self.flat[name]
+        except KeyError:
+            raise AttributeError(f"there is no argument {name!r}") from None
+
+
+def plugin_view(args: transformers.TrainingArguments) -> FlatView:
+    """What plugins get as `args`: our flat names and transformers' fields, with the values in force."""
+    own = {field.name: getattr(args, field.name) for field in dataclasses.fields(args)}
+    return FlatView({**getattr(args, "flat", {}), **own})
+
+
 def to_hf(
-    flat: Mapping[str, Any], hf: Mapping[str, Any], *, output_dir: str, dtype: torch.dtype, validates: bool
-) -> transformers.TrainingArguments:
+    flat: Mapping[str, Any],
+    hf: Mapping[str, Any],
+    *,
+    output_dir: str,
+    dtype: torch.dtype,
+    validates: bool,
+    world_size: int = 1,
+) -> TrainingArguments:
     """Build transformers' arguments.
 
     flat: our values by flat name; hf: transformers' own fields that the user set, which win. dtype: of the loaded
     weights; bfloat16 and float16 weights train with the matching mixed precision. validates: there is validation data.
+    world_size: processes that share the rows of a step.
 
     Raises ArgumentError for what transformers refuses.
     """
@@ -38,11 +67,12 @@ def to_hf(
         "output_dir": output_dir,
         "learning_rate": learning_rate(flat),
         "warmup_steps": flat["warmup_ratio"],  # below 1 it is a share of the steps
-        "gradient_accumulation_steps": accumulation(flat),
+        "gradient_accumulation_steps": accumulation(flat, world_size),
         "eval_strategy": evaluation_strategy(flat, validates),
         "eval_steps": flat["eval_steps"] or flat["save_steps"],
         "dataloader_num_workers": workers(flat),
-        "train_sampling_strategy": "random" if flat["dataset_shuffle"] else "sequential",
+        "train_sampling_strategy": _sampling(flat),
+        "data_seed": flat["data_seed"],
         "logging_first_step": True,
         "use_cpu": not torch.cuda.is_available() and not torch.backends.mps.is_available(),
         # Our own callbacks report; a loss that is not finite must be seen, not averaged away.
@@ -56,9 +86,17 @@ def to_hf(
         **hf,
     }
     try:
-        return transformers.TrainingArguments(**values)
+        made = TrainingArguments(**values)
     except (ValueError, TypeError) as error:
         raise ArgumentError([f"transformers refuses the training arguments: {error}"]) from error
+    made.flat = MappingProxyType(dict(flat))
+    return made
+
+
+def _sampling(flat: Mapping[str, Any]) -> str:
+    if flat["group_by_length"]:
+        return "group_by_length"
+    return "random" if flat["dataset_shuffle"] else "sequential"
 
 
 def learning_rate(flat: Mapping[str, Any]) -> float:

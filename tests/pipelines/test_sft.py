@@ -338,7 +338,7 @@ def test_callbacks_of_plugins_are_attached(
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             seen.append(state.global_step)
 
-    monkeypatch.setattr("swift_lib.pipelines.sft.extra_callbacks", [Counts])
+    monkeypatch.setattr("swift_lib.callbacks.base.extra_callbacks", [Counts])
     sft_main(flags(tiny_model, rows, tmp_path / "out", max_steps=2))
     assert seen == [1, 2]
 

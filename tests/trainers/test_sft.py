@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM, TrainingArguments
+from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from swift_lib.core.errors import TrainingError
 from swift_lib.dataset.artifact import TokenDataset
@@ -16,6 +16,7 @@ from swift_lib.dataset.packing import PackedDataset, plan_packs
 from swift_lib.loss.causal_lm import weighted_cross_entropy
 from swift_lib.template.collate import collate
 from swift_lib.template.packed import collate_packed, require_isolation
+from swift_lib.trainers.hf_arguments import TrainingArguments
 from swift_lib.trainers.sft import SftTrainer
 from swift_lib.tuner_plugin.mapping import tuners_map
 
@@ -133,7 +134,7 @@ def _trainer(tiny_model: Path, folder: Path, data: Any, collator: Any, batch: in
     )  # fmt: skip
     return SftTrainer(
         model=_model(tiny_model), args=arguments, train_dataset=data, eval_dataset=data, data_collator=collator,
-        loss=weighted_cross_entropy, tuner=tuners_map["full"],
+        tuner=tuners_map["full"],
     )  # fmt: skip
 
 

@@ -1,0 +1,106 @@
+"""Each process reads its own share of every batch."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+_BLOCK = 1 << 13  # positions that are turned into rows at a time
+
+
+class Order(Protocol):
+    """Which row stands at which position of an epoch (dataset.order.TrainingOrder)."""
+
+    length: int
+
+    def rows(self, epoch: int, start: int, stop: int) -> np.ndarray:
+        """The rows at the positions start to stop."""
+
+
+class ShardedBatches(Sampler[list[int]]):
+    """The batches of one process: of each `world_size * batch_size` positions those that are its own.
+
+    Process r takes the positions r, r + world_size and so on, so that the rows of a step do not depend on how many
+    processes share them. No row is left out or taken twice: the last batches may be smaller, and a process for which
+    nothing is left gets one row that trains nothing, written as its complement (``~row``). With `drop_last` an
+    incomplete round is left out instead.
+    """
+
+    def __init__(
+        self, order: Order, batch_size: int, *, rank: int = 0, world_size: int = 1, drop_last: bool = False
+    ) -> None:
+        assert 0 <= rank < world_size
+        self.order, self.batch_size = order, batch_size
+        self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
+        self.epoch = self.first = 0
+
+    @property
+    def span(self) -> int:
+        """Positions that all processes together take at a time."""
+        return self.batch_size * self.world_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Give the order of another epoch from now on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of an epoch, on every process alike."""
+        whole, rest = divmod(self.order.length, self.span)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        per_block = max(1, _BLOCK // self.span)
+        for begin in range(self.first, len(self), per_block):
+            end = min(begin + per_block, len(self))
+            rows = self.order.rows(self.epoch, begin * self.span, min(end * self.span, self.order.length)).tolist()
+            for at in range(0, len(rows), self.span):
+                together = rows[at : at + self.span]
+                yield together[self.rank :: self.world_size] or [~together[0]]
+
+
+class OrderedRows(Dataset[Any]):
+    """Rows by number; a complement (``~row``) is the row as `blank` makes it, so that it trains nothing."""
+
+    def __init__(self, rows: Sequence[Any], blank: Callable[[Any], Any]) -> None:
+        self.rows, self._blank = rows, blank
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.rows[index] if index >= 0 else self._blank(self.rows[~index])
+
+
+class SeekableLoader(DataLoader[Any]):
+    """A DataLoader of ShardedBatches that can begin at any batch without going through those before it."""
+
+    batches: ShardedBatches
+
+    @classmethod
+    def of(cls, rows: OrderedRows, batches: ShardedBatches, **options: Any) -> Self:
+        """Build one; options are those of torch's DataLoader."""
+        loader = cls(rows, batch_sampler=batches, **options)
+        loader.batches = batches
+        loader._options = options
+        return loader
+
+    def set_epoch(self, epoch: int) -> None:
+        """Give the rows of another epoch from now on."""
+        self.batches.set_epoch(epoch)
+
+    def at(self, batch: int) -> Self:
+        """The same loader, beginning at a batch (of the epoch that is set on it)."""
+        ours = self.batches
+        batches = ShardedBatches(
+            ours.order, ours.batch_size, rank=ours.rank, world_size=ours.world_size, drop_last=ours.drop_last
+        )
+        batches.epoch, batches.first = ours.epoch, batch
+        return self.of(self.dataset, batches, **self._options)
+
+
+def blank_labels(row: Any) -> Any:
+    """A row, or a pack of rows, without a trained token."""
+    if isinstance(row, Mapping):
+        return {**row, "labels": [-100] * len(row["labels"])}
+    return [blank_labels(each) for each in row]

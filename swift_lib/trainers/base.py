@@ -1,0 +1,229 @@
+"""What every trainer has: the order of rows, plugins at their places, checks that what is trained stays finite."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from swift_lib.callbacks.base import make_callbacks
+from swift_lib.core.errors import TrainingError
+from swift_lib.core.seeding import derive_seed
+from swift_lib.core.view import FlatView
+from swift_lib.dataloader.shard import OrderedRows, SeekableLoader, ShardedBatches, blank_labels
+from swift_lib.dataset.order import TrainingOrder
+from swift_lib.loss.base import make_loss
+from swift_lib.metrics.base import make_metric
+from swift_lib.model.saving import save_processor
+from swift_lib.optimizers.base import make_optimizer
+from swift_lib.trainers import transformers_patches
+from swift_lib.trainers.extensions import NO_EXTENSIONS, Extensions
+from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view
+from swift_lib.trainers.means import Means
+from swift_lib.tuner_plugin.base import Tuner
+
+# Batches of this many steps are sorted by length together where --group_by_length asks for it.
+_GROUPED_STEPS = 50
+
+
+class BaseTrainer(transformers.Trainer):
+    """transformers' Trainer with our order of rows, our plugins, and weights written by the tuner.
+
+    A task overrides `compute_loss`, and `items` where what its loss is divided by is not the trained tokens. `template`
+    is for plugins: the template that the rows were written with.
+    """
+
+    default_loss: str | None = None
+    """The loss where --loss_type names none; None: the task computes its own."""
+    default_metric: str | None = None
+
+    control: transformers.TrainerControl
+    optimizer: Any
+    lr_scheduler: Any
+
+    def __init__(
+        self,
+        *,
+        args: TrainingArguments,
+        tuner: type[Tuner],
+        template: Any = None,
+        extensions: Extensions = NO_EXTENSIONS,
+        blank: Callable[[Any], Any] = blank_labels,
+        **kwargs: Any,
+    ) -> None:
+        transformers_patches.install()
+        super().__init__(args=args, **kwargs)
+        self.remove_callback(transformers.PrinterCallback)  # our own callback reports
+        self.template, self.extensions = template, extensions
+        self._tuner, self._blank = tuner, blank
+        # What a loss is divided by is counted over the whole accumulation window.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+        self.train_means, self.eval_means = Means(), Means()
+        self._not_finite: torch.Tensor | None = None  # on the device: looking at it would wait for every step
+        self.plugin_args = plugin_view(args)
+        self._attach(self.plugin_args)
+
+    def _attach(self, view: FlatView) -> None:
+        """Make the extensions, whose constructors may ask for this trainer."""
+        names = self.extensions
+        loss, metric = names.loss or self.default_loss, names.metric or self.default_metric
+        self.loss = make_loss(loss, view, self) if loss else None
+        if metric:
+            self.compute_metrics, self.preprocess_logits_for_metrics = make_metric(metric, view, self)
+        self.optimizing = make_optimizer(names.optimizer, view, self)
+        for callback in make_callbacks(names.callbacks, view, self):
+            self.add_callback(callback)
+            self.control = callback.on_init_end(self.args, self.state, self.control) or self.control
+
+    # -- optimizer -------------------------------------------------------------------------------------------------
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The one that --optimizer names; transformers' own by default."""
+        if self.optimizer is None:
+            self.optimizer = self.optimizing.create_optimizer(model)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The one that came with the optimizer, else transformers'."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = self.optimizing.create_scheduler(num_training_steps, optimizer or self.optimizer)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    # -- data ------------------------------------------------------------------------------------------------------
+
+    def get_train_dataloader(self) -> SeekableLoader:
+        """Rows in the order of (seed, epoch, position), each process its share."""
+        args, rows = self.args, self.train_dataset
+        grouped = args.train_sampling_strategy == "group_by_length"
+        order = TrainingOrder(
+            len(rows),
+            args.data_seed if args.data_seed is not None else args.seed,
+            shuffle=args.train_sampling_strategy != "sequential",
+            lengths=rows.lengths if grouped else None,
+            group=_GROUPED_STEPS * self.rows_per_step if grouped else 1,
+        )
+        return self._loader(rows, order, self._train_batch_size, drop_last=args.dataloader_drop_last)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> SeekableLoader:
+        """All rows once, in their order, each process its share."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        return self._loader(rows, TrainingOrder(len(rows), 0, shuffle=False), self.args.eval_batch_size)
+
+    def _loader(self, rows: Any, order: TrainingOrder, batch_size: int, *, drop_last: bool = False) -> SeekableLoader:
+        args = self.args
+        batches = ShardedBatches(
+            order, batch_size, rank=args.process_index, world_size=args.world_size, drop_last=drop_last
+        )
+        if not len(batches):
+            raise TrainingError(
+                f"{len(rows)} rows do not make one batch on every process ({batches.span} rows)",
+                where="--dataloader_drop_last",
+                fix="lower --per_device_train_batch_size, or give --dataloader_drop_last false",
+            )
+        return SeekableLoader.of(
+            OrderedRows(rows, self._blank),
+            batches,
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            prefetch_factor=args.dataloader_prefetch_factor,
+            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+            # Without one of its own the loader would draw from the generator that dropout draws from.
+            generator=torch.Generator().manual_seed(derive_seed(args.seed, "loader")),
+        )
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows (or packs) of an optimizer step, over all processes."""
+        return int(self.get_total_train_batch_size(self.args))
+
+    # -- loss ------------------------------------------------------------------------------------------------------
+
+    def items(self, batch: Mapping[str, Any]) -> torch.Tensor:
+        """What the loss of a step is divided by, as far as this batch goes: trained tokens, of shape ()."""
+        return (batch["labels"][..., 1:] != -100).sum()
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | None:
+        """Over the accumulation window and all processes; at least 1, since a window may train nothing."""
+        if not batch_samples:
+            return None
+        count = torch.stack([self.items(batch) for batch in batch_samples]).sum().to(device)
+        if self.args.average_tokens_across_devices and self.args.world_size > 1:
+            count = self.accelerator.reduce(count)
+        return count.clamp(min=1)
+
+    def for_all_processes(self, loss: torch.Tensor) -> torch.Tensor:
+        """A share of a loss that was divided by the items of all processes, as gradients averaged over them need it."""
+        return loss * self.accelerator.num_processes if self.args.average_tokens_across_devices else loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """One backward pass; remembers whether its loss was finite."""
+        loss = super().training_step(*args, **kwargs)
+        bad = ~torch.isfinite(loss)
+        self._not_finite = bad if self._not_finite is None else self._not_finite | bad
+        if loss.device.type == "cpu":
+            self.check_finite()
+        return loss
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
+        """Evaluate; means are over all values, such as trained tokens, however they were put in batches."""
+        self.eval_means.take(self._sum)
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        found = self.eval_means.take(self._sum)
+        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in found.items()})
+        return output
+
+    def _sum(self, values: torch.Tensor) -> torch.Tensor:
+        return self.accelerator.reduce(values) if self.args.world_size > 1 else values
+
+    # -- finite ----------------------------------------------------------------------------------------------------
+
+    def check_finite(self) -> None:
+        """Raise TrainingError if a loss since the start was NaN or infinite. Waits for the device."""
+        if self._not_finite is not None and bool(self._not_finite):
+            self._fail("The loss became NaN or infinite")
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Check, add the means since the last time, log."""
+        self.check_finite()
+        if not math.isfinite(logs.get("grad_norm", 0.0)):
+            self._fail("The gradient became NaN or infinite")
+        if "loss" in logs:
+            logs.update(self.train_means.take(self._sum))
+        super().log(logs, *args, **kwargs)
+
+    def _fail(self, what: str) -> None:
+        step = self.state.global_step + 1
+        rate = self._get_learning_rate()
+        raise TrainingError(
+            f"{what} at step {step} (learning rate {rate:.3g}); earlier checkpoints are kept",
+            where=str(self.args.output_dir),
+            fix="lower --learning_rate, raise --warmup_ratio, prefer bfloat16 to float16, or look for odd rows",
+        )
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """A checkpoint of weights that are not finite would only look like something to go on from."""
+        self.check_finite()
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and not bool(torch.isfinite(parameter.detach()).all()):
+                self._fail(f"The weights {name} became NaN or infinite")
+        super()._save_checkpoint(model, trial)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """Weights by the tuner, tokenizer or processor beside them."""
+        folder = output_dir or str(self.args.output_dir)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._tuner.save_pretrained(self.accelerator.unwrap_model(self.model), folder, state_dict=state_dict)
+        if self.processing_class is not None:
+            save_processor(self.processing_class, folder)
+
+
+def checkpoint_folder(output_dir: Path, step: int) -> Path:
+    """Where the Trainer writes the checkpoint of a step."""
+    return output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"

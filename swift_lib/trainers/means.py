@@ -1,0 +1,30 @@
+"""Means over batches and processes."""
+
+from collections.abc import Callable
+
+import torch
+
+
+class Means:
+    """Weighted means by name; totals stay on the device until somebody asks, so that no step waits for them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, torch.Tensor] = {}
+
+    def add(self, name: str, total: torch.Tensor, count: torch.Tensor | float) -> None:
+        """Add a scalar total of `count` values. float64: long runs must not lose the small ones."""
+        weight = count if isinstance(count, torch.Tensor) else torch.tensor(count, device=total.device)
+        pair = torch.stack([total.detach().double(), weight.detach().double()])
+        self._sums[name] = pair if name not in self._sums else self._sums[name] + pair
+
+    def take(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
+        """The means so far, over all processes (`reduce` sums a tensor over them), and begin again.
+
+        Every process must have added the same names. A name without any value is left out.
+        """
+        names = sorted(self._sums)
+        if not names:
+            return {}
+        sums = reduce(torch.stack([self._sums[name] for name in names])).tolist()
+        self._sums.clear()
+        return {name: total / count for name, (total, count) in zip(names, sums, strict=True) if count}

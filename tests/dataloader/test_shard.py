@@ -1,0 +1,76 @@
+"""Processes share every batch: the rows of a step are the same however many they are."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swift_lib.dataloader.shard import OrderedRows, SeekableLoader, ShardedBatches, blank_labels
+from swift_lib.dataset.order import TrainingOrder
+
+
+def shares(length: int, batch: int, world: int, *, first: int = 0, drop_last: bool = False) -> list[list[list[int]]]:
+    """Batches of each process."""
+    found = []
+    for rank in range(world):
+        batches = ShardedBatches(
+            TrainingOrder(length, 9), batch, rank=rank, world_size=world, drop_last=drop_last
+        )  # fmt: skip
+        batches.set_epoch(2)
+        batches.first = first
+        found.append(list(batches))
+        assert len(found[-1]) == len(batches) - first
+    return found
+
+
+@given(st.integers(1, 200), st.integers(1, 6), st.integers(1, 5))
+def test_no_row_is_left_out_or_taken_twice(length: int, batch: int, world: int) -> None:
+    rows = [row for share in shares(length, batch, world) for rows in share for row in rows]
+    assert sorted(row for row in rows if row >= 0) == list(range(length))
+    assert all(0 <= ~row < length for row in rows if row < 0)
+
+
+@given(st.integers(1, 200), st.integers(1, 3))
+def test_the_rows_of_a_step_do_not_depend_on_the_processes(length: int, batch: int) -> None:
+    alone = shares(length, 2 * batch, 1)[0]
+    together = shares(length, batch, 2)
+    for step, rows in enumerate(alone):
+        assert {row for share in together for row in share[step] if row >= 0} == set(rows)
+
+
+def test_an_incomplete_round_is_left_out_where_asked() -> None:
+    assert [len(share) for share in shares(10, 2, 2, drop_last=True)] == [2, 2]
+    assert [len(share) for share in shares(10, 2, 2)] == [3, 3]
+
+
+def test_a_process_without_a_row_gets_one_that_trains_nothing() -> None:
+    last = [share[-1] for share in shares(5, 2, 2)]
+    assert last[0][0] == ~last[1][0]
+
+
+def test_batches_from_the_middle_are_those_of_the_whole() -> None:
+    assert shares(103, 4, 2, first=7)[1] == shares(103, 4, 2)[1][7:]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_begins_at_any_batch(workers: int) -> None:
+    batches = ShardedBatches(TrainingOrder(50, 1), 3)
+    loader = SeekableLoader.of(OrderedRows(range(50), abs), batches, collate_fn=list, num_workers=workers)
+    loader.set_epoch(1)
+    whole = list(loader)
+    assert list(loader.at(9)) == whole[9:]
+    assert list(loader) == whole
+
+
+def test_a_loader_leaves_the_global_generator_alone() -> None:
+    batches = ShardedBatches(TrainingOrder(8, 1), 2)
+    loader = SeekableLoader.of(OrderedRows(range(8), abs), batches, generator=torch.Generator())
+    before = torch.get_rng_state()
+    list(loader)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_blank_rows_keep_their_tokens_and_train_none() -> None:
+    row = {"input_ids": [1, 2], "labels": [-100, 2], "row_id": 0}
+    assert blank_labels(row) == {"input_ids": [1, 2], "labels": [-100, -100], "row_id": 0}
+    assert blank_labels([row, row])[1]["labels"] == [-100, -100]
