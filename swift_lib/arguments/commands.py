@@ -14,6 +14,7 @@ from swift_lib.arguments.inference import EngineArguments, GenerationArguments, 
 from swift_lib.arguments.metrics import MetricArguments
 from swift_lib.arguments.model import ModelArguments
 from swift_lib.arguments.optimizer import OptimizerArguments
+from swift_lib.arguments.predict import PredictArguments
 from swift_lib.arguments.stages import (
     DeployOptions,
     EvaluationOptions,
@@ -63,6 +64,7 @@ class SftArguments(Command):
     optimization: OptimizerArguments
     events: CallbackArguments
     measures: MetricArguments
+    predict: PredictArguments
     distributed: DistributedArguments
     tracking: TrackingArguments
     common: CommonArguments
@@ -78,6 +80,8 @@ class SftArguments(Command):
         has_validation = bool(data.val_dataset or data.split_dataset_ratio or data.cached_dataset)
         if train.eval_strategy not in (None, "no") and not has_validation:
             yield "--eval_strategy: there is no validation data; give --val_dataset or --split_dataset_ratio"
+        if self.predict.predict_with_generate and not has_validation:
+            yield "--predict_with_generate: there are no prompts; give --val_dataset or --split_dataset_ratio"
         if train.packing and not data.dataset_shuffle and train.packing_strategy != "sequential":
             yield "--dataset_shuffle: false keeps the order of the rows, so --packing_strategy must be sequential"
         if train.load_best_model_at_end and not has_validation:

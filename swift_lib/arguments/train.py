@@ -48,12 +48,16 @@ class TrainLoopArguments:
     bf16: bool | None = arg(None, "Train in bfloat16; none follows torch_dtype.", none_as="")
     fp16: bool | None = arg(None, "Train in float16 with loss scaling; none follows torch_dtype.", none_as="")
     gradient_checkpointing: bool = arg(True, "Compute activations twice to save memory.")
+    vit_gradient_checkpointing: bool | None = arg(
+        None, "The same for the vision tower alone; none follows gradient_checkpointing.", none_as=""
+    )
     packing: bool = arg(False, "Train several rows in one sequence, kept apart by their positions; cuts no row.")
     packing_length: int | None = arg(None, "Tokens of a pack; none is max_length.", ge=1, none_as=0)
     packing_strategy: str = arg(
         "binpack", "Fill packs best, or keep the order of the rows.", choices=("binpack", "sequential")
     )
     padding_free: bool = arg(False, "Join the rows of a batch to one sequence instead of padding them.")
+    train_dataloader_shuffle: bool = arg(True, "False trains the rows in their order, as dataset_shuffle false does.")
     group_by_length: bool = arg(False, "Put rows of like length into a batch; the order stays random beyond that.")
     dataloader_num_workers: int | None = arg(
         None, "Processes that read rows; none picks by CPU count.", ge=0, none_as=-1
@@ -62,6 +66,11 @@ class TrainLoopArguments:
         None, "Checkpoint folder to go on from; none goes on from the last complete one in output_dir.", none_as=""
     )
     checkpoint_uri: str = arg("", "s3:// URI or folder that every complete checkpoint is copied to; empty is none.")
+    use_logits_to_keep: bool | None = arg(
+        None,
+        "Compute logits only where something is trained; none does so wherever the model allows it.",
+        none_as="",
+    )
     loss_type: str | None = arg(
         None, "Registered loss; none is the cross entropy.", choices="swift_lib.loss.mapping:loss_map", none_as=""
     )

@@ -35,6 +35,7 @@ from swift_lib.trainers.checkpoint import Describe, newest_intact, remove_incomp
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
 from swift_lib.trainers.frozen import frozen_digest, require_unchanged
+from swift_lib.trainers.generating import Generator
 from swift_lib.trainers.hf_arguments import TrainingArguments, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
@@ -201,8 +202,15 @@ def _trainer(
     data: TrainingData,
     callbacks: Sequence[Any],
 ) -> Any:
-    names = Extensions(
-        args.train.loss_type, args.measures.eval_metric, args.optimization.optimizer, tuple(args.events.callbacks)
+    predict = args.predict
+    metric = args.measures.eval_metric or ("nlg" if predict.predict_with_generate else None)
+    names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
+    generator = Generator(
+        template,
+        max_new_tokens=predict.max_new_tokens,
+        temperature=predict.temperature,
+        seed=args.common.seed,
+        batch_size=args.train.per_device_eval_batch_size,
     )
     return trainers_map["causal_lm"](
         model=model,
@@ -214,6 +222,7 @@ def _trainer(
         template=template,
         tuner=tuners_map[args.tuner.tuner_type],
         extensions=names,
+        generator=generator if predict.predict_with_generate else None,
         callbacks=list(callbacks),
     )
 

@@ -23,6 +23,7 @@ from swift_lib.trainers import transformers_patches
 from swift_lib.trainers.extensions import NO_EXTENSIONS, Extensions
 from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view
 from swift_lib.trainers.means import Means
+from swift_lib.tuner_plugin import parts
 from swift_lib.tuner_plugin.base import Tuner
 
 # Batches of this many steps are sorted by length together where --group_by_length asks for it.
@@ -78,6 +79,16 @@ class BaseTrainer(transformers.Trainer):
         for callback in make_callbacks(names.callbacks, view, self):
             self.add_callback(callback)
             self.control = callback.on_init_end(self.args, self.state, self.control) or self.control
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Whether the vision tower computes activations twice is told apart from the rest of the model."""
+        keys, wanted = parts.architecture(self.model), getattr(self.args, "vit_gradient_checkpointing", None)
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        for prefix in keys.vision_tower if keys is not None and wanted is not None else ():
+            tower = base.get_submodule(prefix)
+            if hasattr(tower, "gradient_checkpointing_enable"):
+                (tower.gradient_checkpointing_enable if wanted else tower.gradient_checkpointing_disable)()
+        return super()._inner_training_loop(*args, **kwargs)
 
     # -- optimizer -------------------------------------------------------------------------------------------------
 
@@ -169,10 +180,17 @@ class BaseTrainer(transformers.Trainer):
             self.check_finite()
         return loss
 
-    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
         """Evaluate; means are over all values, such as trained tokens, however they were put in batches."""
         self.eval_means.take(self._sum)
-        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
         found = self.eval_means.take(self._sum)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in found.items()})
         return output

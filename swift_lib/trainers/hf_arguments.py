@@ -96,7 +96,7 @@ def to_hf(
 def _sampling(flat: Mapping[str, Any]) -> str:
     if flat["group_by_length"]:
         return "group_by_length"
-    return "random" if flat["dataset_shuffle"] else "sequential"
+    return "random" if flat["dataset_shuffle"] and flat["train_dataloader_shuffle"] else "sequential"
 
 
 def learning_rate(flat: Mapping[str, Any]) -> float:

@@ -1,20 +1,32 @@
 """Supervised training of a causal language model on the token dataset."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 
+from swift_lib.core.files import write_atomic
 from swift_lib.dataset.artifact_format import IGNORE as IGNORED
 from swift_lib.trainers.base import BaseTrainer
+from swift_lib.trainers.generating import Generated, Generator, prediction
+
+PREDICTIONS = "predict.jsonl"
 
 
 class SftTrainer(BaseTrainer):
     """Next-token prediction. Batches may be padded rows or packs: what counts are their labels.
 
-    A batch holds the model's inputs, labels (batch, length) and, where the data has weights, loss_scale.
+    A batch holds the model's inputs, labels (batch, length) and, where the data has weights, loss_scale. With
+    `generator` the validation rows' prompts are answered as well at each evaluation, and the metric is of the replies.
     """
 
     default_loss = "cross_entropy"
+
+    def __init__(self, *, generator: Generator | None = None, **kwargs: Any) -> None:
+        self._generator = generator
+        super().__init__(**kwargs)
 
     def compute_loss(
         self,
@@ -38,3 +50,50 @@ class SftTrainer(BaseTrainer):
         elif num_items_in_batch is not None:
             loss = self.for_all_processes(loss)
         return (loss, outputs) if return_outputs else loss
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
+        """Losses, and where there is a generator the metric of its replies, which go to predict.jsonl."""
+        only_loss = True if self._generator else prediction_loss_only
+        output = super().evaluation_loop(dataloader, description, only_loss, ignore_keys, metric_key_prefix)
+        if self._generator:
+            generated = self._generate(self._generator, dataloader.dataset.rows)
+            if self.compute_metrics is not None:
+                found = self.compute_metrics(prediction(generated))
+                output.metrics.update({f"{metric_key_prefix}_{name}": float(value) for name, value in found.items()})
+            self._write(generated)
+        return output
+
+    def _generate(self, generator: Generator, rows: Any) -> list[Generated]:
+        """Each process answers its share; every process gets all replies, in the order of the rows."""
+
+        def after_batch() -> None:
+            self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+
+        model = self.accelerator.unwrap_model(self.model)
+        share = range(self.args.process_index, len(rows), self.args.world_size)
+        own = list(generator.replies(model, [rows[at] for at in share], after_batch))
+        found = gather_object(own) if self.args.world_size > 1 else own
+        return sorted(found, key=lambda one: one.row_id)
+
+    def _write(self, generated: list[Generated]) -> None:
+        if not self.is_world_process_zero():
+            return
+        decode = self.template.tokenizer.decode
+        lines = [
+            json.dumps(
+                {
+                    "row_id": one.row_id, "step": self.state.global_step, "prompt": decode(one.prompt),
+                    "response": decode(one.reply), "labels": decode(one.reference),
+                },
+                ensure_ascii=False,
+            ) + "\n"
+            for one in generated
+        ]  # fmt: skip
+        write_atomic(Path(str(self.args.output_dir)) / PREDICTIONS, "".join(lines).encode())
