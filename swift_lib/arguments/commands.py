@@ -65,12 +65,13 @@ class SftArguments(Command):
     events: CallbackArguments
     measures: MetricArguments
     predict: PredictArguments
+    generation: GenerationArguments
     distributed: DistributedArguments
     tracking: TrackingArguments
     common: CommonArguments
     hf: Mapping[str, Any]
 
-    defaults: ClassVar[Mapping[str, Any]] = {"load_args": False}
+    defaults: ClassVar[Mapping[str, Any]] = {"load_args": False, "max_new_tokens": 64, "temperature": 0.0}
 
     def problems(self) -> Iterator[str]:
         """Needs rows; evaluates only where there are rows for it."""
@@ -82,6 +83,8 @@ class SftArguments(Command):
             yield "--eval_strategy: there is no validation data; give --val_dataset or --split_dataset_ratio"
         if self.predict.predict_with_generate and not has_validation:
             yield "--predict_with_generate: there are no prompts; give --val_dataset or --split_dataset_ratio"
+        if self.predict.predict_with_generate and self.generation.num_beams > 1:
+            yield "--num_beams: replies are generated without beam search while training; leave it out"
         if train.packing and not data.dataset_shuffle and train.packing_strategy != "sequential":
             yield "--dataset_shuffle: false keeps the order of the rows, so --packing_strategy must be sequential"
         if train.load_best_model_at_end and not has_validation:

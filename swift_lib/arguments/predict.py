@@ -12,5 +12,3 @@ class PredictArguments:
     predict_with_generate: bool = arg(
         False, "Evaluate by generating a reply to each validation prompt, too; eval_metric is then nlg by default."
     )
-    max_new_tokens: int = arg(64, "Longest generated reply in tokens.", ge=1)
-    temperature: float = arg(0.0, "Randomness of generated replies; 0 is greedy.", ge=0)

@@ -21,6 +21,7 @@ from swift_lib.core.seeding import seed_everything
 from swift_lib.core.signals import StopFlag, stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
+from swift_lib.infer_engine.sampling import Sampling
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
 from swift_lib.pipelines.engine import local_model, model_options, template_options
@@ -202,16 +203,8 @@ def _trainer(
     data: TrainingData,
     callbacks: Sequence[Any],
 ) -> Any:
-    predict = args.predict
-    metric = args.measures.eval_metric or ("nlg" if predict.predict_with_generate else None)
+    metric = args.measures.eval_metric or ("nlg" if args.predict.predict_with_generate else None)
     names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
-    generator = Generator(
-        template,
-        max_new_tokens=predict.max_new_tokens,
-        temperature=predict.temperature,
-        seed=args.common.seed,
-        batch_size=args.train.per_device_eval_batch_size,
-    )
     return trainers_map["causal_lm"](
         model=model,
         args=hf_arguments,
@@ -222,8 +215,26 @@ def _trainer(
         template=template,
         tuner=tuners_map[args.tuner.tuner_type],
         extensions=names,
-        generator=generator if predict.predict_with_generate else None,
+        generator=_generator(args, template) if args.predict.predict_with_generate else None,
         callbacks=list(callbacks),
+    )
+
+
+def _generator(args: SftArguments, template: Any) -> Generator:
+    options = args.generation
+    sampling = Sampling(
+        temperature=options.temperature or 0.0,
+        top_k=options.top_k or 0,
+        top_p=options.top_p or 1.0,
+        repetition_penalty=options.repetition_penalty or 1.0,
+    )
+    return Generator(
+        template,
+        sampling,
+        max_new_tokens=options.max_new_tokens or 64,
+        seed=args.common.seed,
+        batch_size=args.train.per_device_eval_batch_size,
+        stop_words=options.stop_words,
     )
 
 

@@ -30,15 +30,23 @@ class Generated:
 class Generator:
     """Generates with the model that is being trained, stopping where `swift infer` stops."""
 
-    def __init__(self, template: Any, *, max_new_tokens: int, temperature: float, seed: int, batch_size: int) -> None:
-        self._template, self._limit, self._seed = template, max_new_tokens, seed
-        self._sampling = Sampling(temperature=temperature) if temperature > 0 else Sampling()
-        self._batch_size = batch_size
+    def __init__(
+        self,
+        template: Any,
+        sampling: Sampling,
+        *,
+        max_new_tokens: int,
+        seed: int,
+        batch_size: int,
+        stop_words: Sequence[str] = (),
+    ) -> None:
+        self._template, self._sampling, self._limit, self._seed = template, sampling, max_new_tokens, seed
+        self._batch_size, self._stop_words = batch_size, list(stop_words)
 
     def replies(self, model: Any, rows: Sequence[Any], each: Callable[[], Any] = lambda: None) -> Iterator[Generated]:
         """A reply to each row (or to each row of each pack), drawn with a seed of its own; calls `each` per batch."""
         tokenizer = self._template.tokenizer
-        rules = stop_rules(self._template, model.generation_config.eos_token_id)
+        rules = stop_rules(self._template, model.generation_config.eos_token_id).with_stops(self._stop_words)
         pad = tokenizer.pad_token_id
         flat = [row for entry in rows for row in (entry if isinstance(entry, list) else [entry])]
         if any(row.get("media") for row in flat):
