@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from swift_lib.core import environment
+from swift_lib.core.signals import check_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Progress:
         self.set(self.done + count)
 
     def set(self, done: int) -> None:
-        """`done` are done altogether."""
+        """`done` are done altogether. Raises Interrupted after a signal: every long loop comes through here."""
+        check_stopped()
         self.done = done
         now = time.monotonic()
         if now - self._shown_at >= (_BAR_SECONDS if self._is_bar else _LINE_SECONDS):

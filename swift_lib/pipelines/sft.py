@@ -250,7 +250,7 @@ def _train(
         require_same_data(start, trained_on)
         logger.info("going on from %s", start)
     try:
-        with disk_errors(str(folder)):
+        with disk_errors(str(folder)), flag.held():
             result = trainer.train(resume_from_checkpoint=str(start) if start else None)
     except Exception:
         remove_incomplete(folder)  # a save that failed half-way, say on a full disk, must not look like one

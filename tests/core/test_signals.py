@@ -4,23 +4,67 @@ import threading
 
 import pytest
 
-from swift_lib.core.errors import Interrupted
-from swift_lib.core.signals import raise_on_signals, stop_flag
+from swift_lib.core import signals
+from swift_lib.core.errors import DataError, Interrupted
+from swift_lib.core.signals import check_stopped, current_flag, raise_on_signals, stop_flag
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_the_first_signal_sets_a_flag_and_the_second_raises(signum: signal.Signals) -> None:
+def test_while_held_the_first_signal_sets_a_flag_and_a_later_one_raises(
+    signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = signal.getsignal(signum)
-    with stop_flag() as flag:
-        assert not flag
+    with stop_flag() as flag, flag.held():
+        assert not flag and flag.seconds == 0
         flag.check()
         os.kill(os.getpid(), signum)
         assert flag and flag.signum == signum
         with pytest.raises(Interrupted):
             flag.check()
+        os.kill(os.getpid(), signum)  # a launcher that passes on what we got as well
+        monkeypatch.setattr(signals, "_REPEAT_SECONDS", 0.0)
         with pytest.raises(Interrupted):
             os.kill(os.getpid(), signum)
     assert signal.getsignal(signum) is before
+
+
+def test_not_held_it_raises_once_and_is_still_known_where_that_was_swallowed() -> None:
+    with stop_flag() as flag:
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # the repetition does not disturb the clean-up
+        assert flag and current_flag() is flag
+        with pytest.raises(Interrupted):
+            check_stopped()
+    assert current_flag() is None
+    check_stopped()
+
+
+def test_a_signal_before_an_inner_block_keeps_it_from_beginning() -> None:
+    with stop_flag() as outer:
+        with outer.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted), raise_on_signals():
+            pytest.fail("the inner block began")
+
+
+def test_a_signal_in_an_inner_block_is_known_outside() -> None:
+    with stop_flag() as outer, outer.held():
+        with stop_flag() as inner:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert inner
+        assert outer and outer.signum == signal.SIGTERM
+
+
+def test_what_fails_after_a_signal_is_told_as_the_signal() -> None:
+    with pytest.raises(Interrupted), stop_flag() as flag, flag.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("a helper process got the signal too")
+    with pytest.raises(DataError), stop_flag() as flag, flag.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise DataError("this one says what to do")
+    with pytest.raises(RuntimeError), stop_flag():
+        raise RuntimeError("no signal came")
 
 
 def test_a_signal_runs_finally_blocks() -> None:
