@@ -24,9 +24,9 @@ class StopFlag:
     """Set by the first signal; poll it between steps: `if flag: save and leave`."""
 
     def __init__(self, outer: "StopFlag | None" = None) -> None:
-        self.signum = None if outer is None else outer.signum
-        self._holds = 0 if outer is None else outer._holds
-        self._since = 0.0 if outer is None else outer._since
+        self.signum: int | None = None if outer is None else outer.signum
+        self._holds: int = 0 if outer is None else outer._holds
+        self._since: float = 0.0 if outer is None else outer._since
 
     def __bool__(self) -> bool:
         return self.signum is not None
