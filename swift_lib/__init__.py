@@ -11,6 +11,8 @@ PUBLIC_NAMES: dict[str, str] = {
     # what people call
     "preprocess_main": "swift_lib.pipelines.preprocess:preprocess_main",
     "sft_main": "swift_lib.pipelines.sft:sft_main",
+    "pretrain_main": "swift_lib.pipelines.pretrain:pretrain_main",
+    "pt_main": "swift_lib.pipelines.pretrain:pt_main",
     "infer_main": "swift_lib.pipelines.infer:infer_main",
     "export_main": "swift_lib.pipelines.export:export_main",
     "eval_main": "swift_lib.pipelines.evaluate:eval_main",
@@ -22,6 +24,7 @@ PUBLIC_NAMES: dict[str, str] = {
     "PreprocessArguments": "swift_lib.arguments:PreprocessArguments",
     "SftArguments": "swift_lib.arguments:SftArguments",
     "TrainArguments": "swift_lib.arguments:TrainArguments",
+    "PretrainArguments": "swift_lib.arguments:PretrainArguments",
     "InferArguments": "swift_lib.arguments:InferArguments",
     "ExportArguments": "swift_lib.arguments:ExportArguments",
     "EvalArguments": "swift_lib.arguments:EvalArguments",

@@ -75,24 +75,42 @@ class SftArguments(Command):
 
     def problems(self) -> Iterator[str]:
         """Needs rows; evaluates only where there are rows for it."""
-        data, train = self.data, self.train
-        if not data.dataset and not data.cached_dataset:
-            yield "--dataset: required (or --cached_dataset, the output of swift preprocess)"
-        has_validation = bool(data.val_dataset or data.split_dataset_ratio or data.cached_dataset)
-        if train.eval_strategy not in (None, "no") and not has_validation:
-            yield "--eval_strategy: there is no validation data; give --val_dataset or --split_dataset_ratio"
-        if self.predict.predict_with_generate and not has_validation:
-            yield "--predict_with_generate: there are no prompts; give --val_dataset or --split_dataset_ratio"
-        if self.predict.predict_with_generate and self.generation.num_beams > 1:
-            yield "--num_beams: replies are generated without beam search while training; leave it out"
-        if train.packing and not data.dataset_shuffle and train.packing_strategy != "sequential":
-            yield "--dataset_shuffle: false keeps the order of the rows, so --packing_strategy must be sequential"
-        if train.load_best_model_at_end and not has_validation:
-            yield "--load_best_model_at_end: there is no validation data; give --val_dataset or --split_dataset_ratio"
-        yield from _training_template(self.template)
+        yield from _of_training(self)
 
 
 TrainArguments = SftArguments
+
+
+@dataclass(frozen=True, init=False)
+class PretrainArguments(Command):
+    """Go on with pre-training on plain text: no chat template, every token trained."""
+
+    model: ModelArguments
+    template: TemplateArguments
+    data: DataArguments
+    gates: GateArguments
+    tuner: TunerArguments
+    train: TrainLoopArguments
+    optimization: OptimizerArguments
+    events: CallbackArguments
+    measures: MetricArguments
+    predict: PredictArguments
+    generation: GenerationArguments
+    distributed: DistributedArguments
+    tracking: TrackingArguments
+    common: CommonArguments
+    hf: Mapping[str, Any]
+
+    defaults: ClassVar[Mapping[str, Any]] = {
+        **SftArguments.defaults,
+        "output_dir": "output/pt",
+        "use_chat_template": False,
+        "loss_scale": "all",
+    }
+
+    def problems(self) -> Iterator[str]:
+        """As for supervised training."""
+        yield from _of_training(self)
 
 
 @dataclass(frozen=True, init=False)
@@ -204,3 +222,21 @@ def _not_used(data: DataArguments, reason: str, name: str) -> Iterator[str]:
 def _training_template(template: TemplateArguments) -> Iterator[str]:
     if template.template_backend == "jinja":
         yield "--template_backend: jinja renders prompts only and cannot say which tokens are trained; use swift"
+
+
+def _of_training(args: Any) -> Iterator[str]:
+    data, train = args.data, args.train
+    if not data.dataset and not data.cached_dataset:
+        yield "--dataset: required (or --cached_dataset, the output of swift preprocess)"
+    has_validation = bool(data.val_dataset or data.split_dataset_ratio or data.cached_dataset)
+    if train.eval_strategy not in (None, "no") and not has_validation:
+        yield "--eval_strategy: there is no validation data; give --val_dataset or --split_dataset_ratio"
+    if args.predict.predict_with_generate and not has_validation:
+        yield "--predict_with_generate: there are no prompts; give --val_dataset or --split_dataset_ratio"
+    if args.predict.predict_with_generate and args.generation.num_beams > 1:
+        yield "--num_beams: replies are generated without beam search while training; leave it out"
+    if train.packing and not data.dataset_shuffle and train.packing_strategy != "sequential":
+        yield "--dataset_shuffle: false keeps the order of the rows, so --packing_strategy must be sequential"
+    if train.load_best_model_at_end and not has_validation:
+        yield "--load_best_model_at_end: there is no validation data; give --val_dataset or --split_dataset_ratio"
+    yield from _training_template(args.template)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from swift_lib.arguments import SftArguments, as_arguments, save_args
+from swift_lib.arguments import PretrainArguments, SftArguments, as_arguments, save_args
 from swift_lib.core import environment
 from swift_lib.core.errors import DataError, ManifestError
 from swift_lib.core.files import ASIDE
@@ -50,6 +50,8 @@ FINAL = "final"
 DATASET = "dataset"
 RECORDS = "metrics.jsonl"
 
+TrainingCommand = SftArguments | PretrainArguments
+
 
 @dataclass(frozen=True)
 class SftResult:
@@ -62,7 +64,11 @@ class SftResult:
 
 def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = None) -> SftResult:
     """Train. Writes checkpoints, final/, metrics.jsonl, images/, curves.html, args.json and, last, the manifest."""
-    args = as_arguments(SftArguments, args)
+    return fine_tune(as_arguments(SftArguments, args))
+
+
+def fine_tune(args: TrainingCommand) -> SftResult:
+    """`sft_main`, of arguments that are read already."""
     flat = args.to_flat()
     require_quantization(FlatView(flat))
     to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)  # refused before work is done
@@ -96,7 +102,7 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
     return SftResult(str(output.folder), str(output.folder / FINAL), metrics)
 
 
-def _datasets(args: SftArguments, output: StageOutput) -> tuple[TokenDataset, TokenDataset | None]:
+def _datasets(args: TrainingCommand, output: StageOutput) -> tuple[TokenDataset, TokenDataset | None]:
     """The splits to train on and to validate with, made here where no artifact is given."""
     folder = output.folder / DATASET
     if args.data.cached_dataset:
@@ -142,7 +148,7 @@ def _require_same_vocabulary(folder: Path, tokenizer: Any, model: str) -> None:
         )
 
 
-def _load(args: SftArguments) -> tuple[Any, Any]:
+def _load(args: TrainingCommand) -> tuple[Any, Any]:
     model, processor = get_model_processor(
         local_model(args.model.model),
         quantization_config=quantization_config(FlatView(args.to_flat())),
@@ -154,7 +160,7 @@ def _load(args: SftArguments) -> tuple[Any, Any]:
     return model, template
 
 
-def _tune(args: SftArguments, model: Any, template: Any) -> tuple[Any, dict[str, Any]]:
+def _tune(args: TrainingCommand, model: Any, template: Any) -> tuple[Any, dict[str, Any]]:
     """The model to train, and what training must leave as it is: sha256 and dtype of the frozen parameters."""
     quantized = bool(getattr(model, "is_quantized", False))
     for config in (model.config, model.config.get_text_config()):
@@ -169,7 +175,7 @@ def _tune(args: SftArguments, model: Any, template: Any) -> tuple[Any, dict[str,
     return model, {"sha256": frozen_digest(model), "dtype": dtype, "quantized": quantized}
 
 
-def _hf_arguments(args: SftArguments, template: Any, data: TrainingData) -> TrainingArguments:
+def _hf_arguments(args: TrainingCommand, template: Any, data: TrainingData) -> TrainingArguments:
     return to_hf(
         args.to_flat(),
         args.hf,
@@ -196,7 +202,7 @@ def _trained_on(
 
 
 def _trainer(
-    args: SftArguments,
+    args: TrainingCommand,
     hf_arguments: TrainingArguments,
     model: Any,
     template: Any,
@@ -205,7 +211,7 @@ def _trainer(
 ) -> Any:
     metric = args.measures.eval_metric or ("nlg" if args.predict.predict_with_generate else None)
     names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
-    return trainers_map["causal_lm"](
+    return trainers_map["pretrain" if isinstance(args, PretrainArguments) else "causal_lm"](
         model=model,
         args=hf_arguments,
         train_dataset=data.train,
@@ -220,7 +226,7 @@ def _trainer(
     )
 
 
-def _generator(args: SftArguments, template: Any) -> Generator:
+def _generator(args: TrainingCommand, template: Any) -> Generator:
     options = args.generation
     sampling = Sampling(
         temperature=options.temperature or 0.0,
@@ -239,7 +245,7 @@ def _generator(args: SftArguments, template: Any) -> Generator:
 
 
 def _train(
-    args: SftArguments, trainer: Any, flag: StopFlag, folder: Path, trained_on: Mapping[str, Any]
+    args: TrainingCommand, trainer: Any, flag: StopFlag, folder: Path, trained_on: Mapping[str, Any]
 ) -> dict[str, float]:
     """Train to the end, from the newest complete checkpoint where there is one. Raises Interrupted after a signal."""
     given = args.train.resume_from_checkpoint
@@ -277,7 +283,7 @@ def _train(
 
 
 def _describe(
-    args: SftArguments, template: Any, facts: Mapping[str, Any], tokens: Path, stage: str, step: int, folder: Path
+    args: TrainingCommand, template: Any, facts: Mapping[str, Any], tokens: Path, stage: str, step: int, folder: Path
 ) -> None:
     """Complete a folder of saved weights: args.json with type and template, how prompts are written, its manifest."""
     save_args(args, folder)
