@@ -59,6 +59,8 @@ PUBLIC_NAMES: dict[str, str] = {
     "orms": "swift_lib.rewards.mapping:orms",
     "ORM": "swift_lib.rewards.base:ORM",
     "loss_map": "swift_lib.loss.mapping:loss_map",
+    "BaseLoss": "swift_lib.loss.base:BaseLoss",
+    "register_loss_func": "swift_lib.loss.base:register_loss_func",
     # training
     "Tuner": "swift_lib.tuner_plugin.base:Tuner",
     "tuners_map": "swift_lib.tuner_plugin.mapping:tuners_map",

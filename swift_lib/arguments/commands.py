@@ -11,6 +11,7 @@ from swift_lib.arguments.data import DataArguments
 from swift_lib.arguments.distributed import DistributedArguments
 from swift_lib.arguments.gates import GateArguments
 from swift_lib.arguments.inference import EngineArguments, GenerationArguments, InferOptions
+from swift_lib.arguments.loss import LossArguments
 from swift_lib.arguments.metrics import MetricArguments
 from swift_lib.arguments.model import ModelArguments
 from swift_lib.arguments.optimizer import OptimizerArguments
@@ -26,6 +27,7 @@ from swift_lib.arguments.stages import (
 from swift_lib.arguments.template import TemplateArguments
 from swift_lib.arguments.train import TrainLoopArguments
 from swift_lib.arguments.tuner import TunerArguments
+from swift_lib.loss.base import loss_problems
 
 
 @dataclass(frozen=True, init=False)
@@ -61,6 +63,7 @@ class SftArguments(Command):
     gates: GateArguments
     tuner: TunerArguments
     train: TrainLoopArguments
+    objective: LossArguments
     optimization: OptimizerArguments
     events: CallbackArguments
     measures: MetricArguments
@@ -91,6 +94,7 @@ class PretrainArguments(Command):
     gates: GateArguments
     tuner: TunerArguments
     train: TrainLoopArguments
+    objective: LossArguments
     optimization: OptimizerArguments
     events: CallbackArguments
     measures: MetricArguments
@@ -240,3 +244,6 @@ def _of_training(args: Any) -> Iterator[str]:
     if train.load_best_model_at_end and not has_validation:
         yield "--load_best_model_at_end: there is no validation data; give --val_dataset or --split_dataset_ratio"
     yield from _training_template(args.template)
+    task = args.model.task_type or ("seq_cls" if args.model.num_labels else None)
+    if task is not None:  # else the model's type says it, which is known when the model is found
+        yield from loss_problems(train.loss_type, task)

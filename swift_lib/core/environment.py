@@ -4,6 +4,11 @@ import os
 import sys
 from collections.abc import Mapping
 
+from swift_lib.core.errors import ArgumentError
+
+_YES = {"1", "true", "yes", "on"}
+_NO = {"0", "false", "no", "off"}
+
 
 def get(name: str, default: str = "") -> str:
     """Value of a variable; the default where it is unset or empty."""
@@ -12,7 +17,38 @@ def get(name: str, default: str = "") -> str:
 
 def flag(name: str) -> bool:
     """True for 1, true, yes, on in any case."""
-    return get(name).strip().lower() in {"1", "true", "yes", "on"}
+    return get(name).strip().lower() in _YES
+
+
+def switch(name: str, default: bool) -> bool:
+    """As `flag`, with a default; raises ArgumentError for a word that is neither yes nor no."""
+    word = get(name).strip().lower()
+    if word and word not in _YES | _NO:
+        raise ArgumentError([f"{name}: the environment says {word!r}; give True or False"])
+    return word in _YES if word else default
+
+
+def number(name: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
+    """A number of at least `least` (`above`: more than that); raises ArgumentError for anything else."""
+    text = get(name).strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = float("nan")
+    if not (value > least if above else value >= least) or value == float("inf"):
+        bound = "more than" if above else "at least"
+        raise ArgumentError([f"{name}: the environment says {text!r}; give a number, {bound} {least:g}"])
+    return value
+
+
+def count(name: str, default: int | None) -> int | None:
+    """A whole number of at least 1; "None" is the default, as the older names of such variables have it."""
+    text = get(name).strip()
+    if text.lower() in ("", "none"):
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentError([f"{name}: the environment says {text!r}; give a whole number, at least 1"])
+    return int(text)
 
 
 def put(name: str, value: str) -> None:

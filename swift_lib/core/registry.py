@@ -101,6 +101,10 @@ class Registry(Mapping[str, T]):
         """`file:line` that registered the name."""
         return self._entry(name).origin
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether the entry is this package's own, not a plugin's."""
+        return self._entry(name).builtin
+
     # A Mapping compares by content, which would import everything; a registry is one of a kind.
     def __eq__(self, other: object) -> bool:
         return self is other

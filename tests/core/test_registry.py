@@ -66,6 +66,13 @@ def test_item_assignment_registers() -> None:
     assert reg["square"] is Square
 
 
+def test_a_plugins_entry_is_not_built_in(tmp_path: Path) -> None:
+    reg = Registry("shape", Shape, {"circle": "swift_lib.core.registry:Registry"})
+    from_file(tmp_path / "plugin.py", reg, "reg['square'] = Shape")
+    assert not reg.is_builtin("square")
+    assert Registry("loss", table={"a": "json:loads"}).is_builtin("a")
+
+
 def test_deleting_is_not_possible() -> None:
     with pytest.raises((TypeError, AttributeError)):
         del registry()["circle"]
