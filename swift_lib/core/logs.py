@@ -37,6 +37,11 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
     def stream(self, _value: TextIO) -> None:
         return
 
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream.isatty():
+            self.stream.write("\r\x1b[K")  # a progress bar may stand in this line; it is drawn again below
+        super().emit(record)
+
 
 def setup_logging(level: str = "info") -> None:
     """Send log lines to stderr. `level` is for our own loggers; libraries speak from WARNING on.

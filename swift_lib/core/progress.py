@@ -4,9 +4,9 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from swift_lib.core import environment
 from swift_lib.core.signals import check_stopped
@@ -22,16 +22,43 @@ _WINDOW_SECONDS = 30.0  # the remaining time follows the recent pace, not the pa
 _WIDTH = 24
 
 
-class Progress:
-    """Counts `unit`s up to `total` (None: unknown). Use as a context manager with `update`, or `wrap` an iterable."""
+class Outlook(NamedTuple):
+    """Seconds that one unit takes and seconds that remain, None where that is not known yet.
 
-    def __init__(self, total: int | None, label: str, unit: str = "rows") -> None:
+    at_least: something that is still to come is not in `left`, because nobody knows how long it takes.
+    """
+
+    each: float | None = None
+    left: float | None = None
+    at_least: bool = False
+
+
+class Progress:
+    """Counts `unit`s up to `total` (None: unknown). Use as a context manager with `update`, or `wrap` an iterable.
+
+    done: what was done before, which says nothing about the pace. outlook: asked for pace and remaining time where the
+    recent pace of the units does not tell them, say because other work lies between. line_seconds: between two lines of
+    a log.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        label: str,
+        unit: str = "rows",
+        *,
+        done: int = 0,
+        outlook: Callable[[], Outlook] | None = None,
+        line_seconds: float = _LINE_SECONDS,
+    ) -> None:
         self.total, self.label, self.unit = total, label, unit
-        self.done = 0
+        self.done = self._before = done
+        self._outlook = outlook
         self._start = time.monotonic()
-        self._samples: deque[tuple[float, int]] = deque([(self._start, 0)])
+        self._samples: deque[tuple[float, int]] = deque([(self._start, done)])
         self._is_bar = sys.stderr.isatty()
-        self._shown_at = self._start + _QUIET_SECONDS - (_BAR_SECONDS if self._is_bar else _LINE_SECONDS)
+        self._every = _BAR_SECONDS if self._is_bar else line_seconds
+        self._shown_at = self._start + _QUIET_SECONDS - self._every
         self._has_shown = False
         self._enabled = environment.rank() == 0
 
@@ -59,9 +86,14 @@ class Progress:
         check_stopped()
         self.done = done
         now = time.monotonic()
-        if now - self._shown_at >= (_BAR_SECONDS if self._is_bar else _LINE_SECONDS):
+        if now - self._shown_at >= self._every:
             self._shown_at = now
             self._show(now)
+
+    def told(self) -> None:
+        """A line of the log has just said how far it is, so that the next one of ours can wait."""
+        if not self._is_bar:
+            self._shown_at = time.monotonic()
 
     def close(self, failed: bool = False) -> None:
         """Show the end, if anything was shown before."""
@@ -86,19 +118,35 @@ class Progress:
         elapsed = now - self._start
         count = f"{self.done:,}" if self.total is None else f"{self.done:,}/{self.total:,}"
         share = f" ({self.done / self.total:.0%})" if self.total else ""
-        pace = self.done / elapsed if ended and elapsed > 0 else self.rate(now)
-        parts = [f"{self.label}: {count} {self.unit}{share}", f"{pace:,.1f} {self.unit}/s"]
+        outlook = self._outlook() if self._outlook else self._own_outlook(now, ended)
+        parts = [f"{self.label}: {count} {self.unit}{share}"]
+        if outlook.each is not None:
+            parts.append(self._pace(outlook.each))
         if ended:
             parts.append(f"took {seconds_text(elapsed)}")
-        elif self.total and pace > 0:
-            parts.append(f"{seconds_text(max(0, self.total - self.done) / pace)} left")
+        elif outlook.left is not None:
+            parts.append(left_text(outlook))
         return ", ".join(parts)
+
+    def _own_outlook(self, now: float, ended: bool) -> Outlook:
+        elapsed = now - self._start
+        pace = (self.done - self._before) / elapsed if ended and elapsed > 0 else self.rate(now)
+        if pace <= 0:
+            return Outlook(float("inf"))
+        return Outlook(1 / pace, max(0, self.total - self.done) / pace if self.total else None)
+
+    def _pace(self, each: float) -> str:
+        """Units a second, or seconds a unit where they are slow and somebody counts in them."""
+        if self._outlook is not None and each >= 1:
+            return f"{each:.3g} s/{self.unit.removesuffix('s')}"
+        return f"{1 / each:,.1f} {self.unit}/s"
 
     def _show(self, now: float) -> None:
         if not self._enabled:
             return
         text = self.text(now)
-        self._samples.append((now, self.done))
+        if self._outlook is None:
+            self._samples.append((now, self.done))
         self._has_shown = True
         if not self._is_bar:
             logger.info("%s", text)
@@ -118,3 +166,10 @@ def seconds_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def left_text(outlook: Outlook) -> str:
+    """`2 min 5 s left`, `more than 2 min 5 s left`; "" where nobody knows yet."""
+    if outlook.left is None:
+        return ""
+    return f"{'more than ' if outlook.at_least else ''}{seconds_text(outlook.left)} left"

@@ -119,14 +119,14 @@ class Tracker:
             if store and (changed := store.log_params(self.run_id, flat)):
                 logger.info("Tracking keeps the first values of %s", ", ".join(sorted(changed)))
 
-    def metrics(self, values: Mapping[str, Any], step: int = 0) -> None:
-        """Log the numbers among `values` at a step; anything else is left out."""
+    def metrics(self, values: Mapping[str, Any], step: int = 0, beside: Mapping[str, Any] | None = None) -> None:
+        """Log the numbers among `values` at a step; anything else is left out. beside: for the local record only."""
         numbers = {name: float(value) for name, value in values.items() if _is_number(value)}
         if not numbers:
             return
         now = time.time()
         finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-        self._append({"step": step, "time": round(now, 3), **finite})
+        self._append({"step": step, "time": round(now, 3), **(beside or {}), **finite})
         if self._store is None:
             return
         for name, value in numbers.items():

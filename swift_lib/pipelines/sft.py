@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.pipelines.training_data import TrainingData, require_conversations, training_data
 from swift_lib.template.choose import get_template
 from swift_lib.template.packed import require_isolation
-from swift_lib.trainers.callbacks import CompleteCheckpoints, LeaveOnSignal, Report
+from swift_lib.trainers.callbacks import CompleteCheckpoints, LeaveOnSignal
 from swift_lib.trainers.checkpoint import Describe, newest_intact, remove_incomplete
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
@@ -40,6 +41,7 @@ from swift_lib.trainers.generating import Generator
 from swift_lib.trainers.hf_arguments import TrainingArguments, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
+from swift_lib.trainers.report import Report
 from swift_lib.trainers.resume import TRAINED_ON, require_same_data
 from swift_lib.tuner_plugin.mapping import tuners_map
 from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
@@ -86,12 +88,13 @@ def fine_tune(args: TrainingCommand) -> SftResult:
             trained_on = _trained_on(train, template, data, hf_arguments)
             describe = partial(_describe, args, template, {"base": base, TRAINED_ON: trained_on}, train.folder.parent)
             saves = CompleteCheckpoints(args.train.save_total_limit, args.train.checkpoint_uri, describe)
-            callbacks = [Report(output.tracker), saves, LeaveOnSignal(flag)]
-            trainer = _trainer(args, hf_arguments, model, template, data, callbacks)
+            report = Report(output.tracker)
+            trainer = _trainer(args, hf_arguments, model, template, data, [saves, LeaveOnSignal(flag), report])
             if data.joins_rows:
                 with trainer.accelerator.autocast():
                     require_isolation(trainer.model)
-            metrics = _train(args, trainer, flag, output.folder, trained_on)
+            with closing(report):
+                metrics = _train(args, trainer, flag, output.folder, trained_on) | report.figures()
             require_unchanged(trainer.model, base["sha256"], str(output.folder))
             _save_final(trainer, output.folder / FINAL, describe)
         _draw(trainer.state.log_history, output)
@@ -275,8 +278,6 @@ def _train(
     }
     if losses:
         metrics |= {"first_loss": losses[0], "last_loss": losses[-1]}
-    if speeds := [entry["train_tokens_per_second"] for entry in history if "train_tokens_per_second" in entry]:
-        metrics["tokens_per_second"] = float(speeds[-1])
     if validation:
         metrics |= {"first_eval_loss": validation[0], "eval_loss": validation[-1]}
     return metrics

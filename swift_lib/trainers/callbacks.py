@@ -1,73 +1,13 @@
-"""What happens around our training steps: reports, complete checkpoints, leaving when told to."""
+"""What happens around our training steps: complete checkpoints, leaving when told to."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from swift_lib.core.progress import Progress
 from swift_lib.core.signals import StopFlag
-from swift_lib.core.tracking import Tracker
 from swift_lib.trainers.base import checkpoint_folder
 from swift_lib.trainers.checkpoint import Describe, prune, seal
-
-logger = logging.getLogger(__name__)
-
-# Of the whole run or of no use while it goes on: the stage's own metrics tell them.
-_TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos")
-# Tracked, and left out of the line that a person reads.
-_UNSAID = ("num_input_tokens_seen", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
-
-
-class Report(TrainerCallback):
-    """Every logged number goes to tracking and to one line of the log; a bar shows how far the run is."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self._progress: Progress | None = None
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Show the bar, already at a resumed run's step."""
-        self._progress = Progress(state.max_steps, "train", "step")
-        self._progress.__enter__()
-        if state.global_step:
-            self._progress.set(state.global_step)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the bar."""
-        if self._progress is not None:
-            self._progress.set(state.global_step)
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar."""
-        self.close()
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Send the numbers on."""
-        shown = {name: value for name, value in (logs or {}).items() if name not in _TOTALS}
-        if not shown or not state.is_world_process_zero:
-            return
-        self._tracker.metrics(shown, step=state.global_step)
-        text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items() if name not in _UNSAID)
-        logger.info("step %d/%d  %s", state.global_step, state.max_steps, text)
-
-    def close(self) -> None:
-        """End the bar, also where training failed."""
-        if self._progress is not None:
-            self._progress.__exit__(None, None, None)
-            self._progress = None
 
 
 class CompleteCheckpoints(TrainerCallback):

@@ -9,8 +9,19 @@ from typing import Any
 
 Curve = Sequence[tuple[int, float]]
 
-_PNG = {"loss": ("loss", "eval_loss"), "learning_rate": ("learning_rate",)}
-_LABELS = {"loss": "training loss", "eval_loss": "validation loss", "learning_rate": "learning rate"}
+_PNG = {
+    "loss": ("loss", "eval_loss"),
+    "token_acc": ("token_acc", "eval_token_acc"),
+    "learning_rate": ("learning_rate",),
+}
+_LABELS = {
+    "loss": "training loss",
+    "eval_loss": "validation loss",
+    "token_acc": "training accuracy",
+    "eval_token_acc": "validation accuracy",
+    "learning_rate": "learning rate",
+}
+_AXES = {"loss": "loss (nats per token)", "token_acc": "share of right tokens"}
 _PAGE = Path(__file__).with_name("curves.html")
 
 
@@ -25,7 +36,7 @@ def curves_of(history: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[int,
 
 
 def write_pngs(curves: Mapping[str, Curve], folder: Path) -> list[Path]:
-    """loss.png (training and validation) and learning_rate.png; returns what was written."""
+    """loss.png and token_acc.png (training and validation), learning_rate.png; returns what was written."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that only the end of a run needs
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +52,7 @@ def write_pngs(curves: Mapping[str, Curve], folder: Path) -> list[Path]:
             steps, values = zip(*curves[line], strict=True)
             axes.plot(steps, values, label=_LABELS[line], marker="o" if len(steps) < 20 else None, markersize=3)
         axes.set_xlabel("step")
-        axes.set_ylabel(_LABELS[name] if len(present) == 1 else "loss (nats per token)")
+        axes.set_ylabel(_LABELS[present[0]] if len(present) == 1 else _AXES[name])
         axes.grid(alpha=0.3)
         axes.legend()
         path = folder / f"{name}.png"

@@ -30,3 +30,12 @@ def test_other_ranks_only_warn(capsys: pytest.CaptureFixture[str], monkeypatch: 
     setup_logging("debug")
     logging.getLogger("swift_lib.x").info("same everywhere")
     assert capsys.readouterr().err == ""
+
+
+def test_a_line_on_a_terminal_takes_the_place_of_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup_logging("info")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    logging.getLogger("swift_lib.x").info("a line")
+    assert capsys.readouterr().err.startswith("\r\x1b[K")

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from swift_lib.core import progress
-from swift_lib.core.progress import Progress, seconds_text
+from swift_lib.core.progress import Outlook, Progress, seconds_text
 
 
 class Clock:
@@ -63,6 +63,33 @@ def test_an_unknown_total_promises_no_end(clock: Clock) -> None:
     clock.now += 4
     bar.set(8)
     assert bar.text(clock.now) == "x: 8 files, 2.0 files/s"
+
+
+def test_what_was_done_before_says_nothing_about_the_pace(clock: Clock) -> None:
+    bar = Progress(100, "x", done=90)
+    clock.now += 5
+    bar.set(95)
+    assert bar.text(clock.now) == "x: 95/100 rows (95%), 1.0 rows/s, 5 s left"
+
+
+def test_somebody_who_knows_better_is_asked_for_pace_and_remaining_time(clock: Clock) -> None:
+    bar = Progress(100, "train", "steps", outlook=lambda: Outlook(2.5, 250.0, at_least=True))
+    bar.set(10)
+    assert bar.text(clock.now) == "train: 10/100 steps (10%), 2.5 s/step, more than 4 min 10 s left"
+    unknown = Progress(100, "train", "steps", outlook=Outlook)
+    assert unknown.text(clock.now) == "train: 0/100 steps (0%)"
+
+
+def test_a_line_of_somebody_elses_replaces_ours(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with Progress(100, "x") as bar:
+        for _ in range(9):
+            clock.now += 1
+            bar.told()
+            bar.update()
+        assert not caplog.records
+        clock.now += 6
+        bar.update()
+    assert len(caplog.records) == 2
 
 
 def test_a_terminal_gets_a_bar(

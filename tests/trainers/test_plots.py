@@ -35,3 +35,9 @@ def test_the_page_holds_its_numbers_and_needs_nothing_else(tmp_path: Path) -> No
 def test_a_run_without_steps_has_no_pictures(tmp_path: Path) -> None:
     assert write_pngs(curves_of([]), tmp_path) == []
     write_html({}, tmp_path / "curves.html", "nothing")
+
+
+def test_accuracies_get_a_picture_of_their_own(tmp_path: Path) -> None:
+    history = [*HISTORY, {"step": 1, "token_acc": 0.2}, {"step": 2, "eval_token_acc": 0.3}]
+    written = write_pngs(curves_of(history), tmp_path)
+    assert [path.name for path in written] == ["loss.png", "token_acc.png", "learning_rate.png"]
