@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from swift_lib.loss.chunked import ChunkedLoss, chunked_cross_entropy, cross_entropy_of_logits
-from swift_lib.model.output_head import OutputHead, find_head, head_replaced
+from swift_lib.model.output_head import OutputHead, declared_head, head_replaced, is_whole, probe, recognise
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,14 @@ class FusedLoss:
     """Cross entropy of a model's batch, computed where the model would make its logits, or from them where it must.
 
     It goes through the (wrapped) model's own call, so what DDP, DeepSpeed, FSDP, peft and gradient checkpointing hang
-    on it happens. Whether the head can be replaced is found out on the first batch (`model.output_head.find_head`).
+    on it happens. What a model does to its logits is taken from its config, and checked in the first forward pass, in
+    which it gets known numbers for them: a model that does anything else is asked for its logits from then on.
     """
 
     def __init__(self, *, dft: bool = False, keep_logits: bool = False) -> None:
-        self._dft, self._keep_logits = dft, keep_logits
+        self._dft = dft
         self._head: OutputHead | None = None
-        self._known = keep_logits
+        self._is_known = keep_logits
 
     def __call__(
         self,
@@ -47,46 +48,77 @@ class FusedLoss:
         want_each: bool = False,
     ) -> TokenLoss:
         """inputs: what the model takes, without labels; the rest as in `loss.chunked.chunked_cross_entropy`."""
-        if not self._known:
-            self._head, self._known = find_head(model, inputs), True
         options: dict[str, Any] = {
             "loss_scale": loss_scale, "num_items_in_batch": num_items_in_batch, "dft": self._dft,
             "want_accuracy": want_accuracy, "want_each": want_each,
         }  # fmt: skip
+        if not self._is_known:
+            self._head, self._is_known = declared_head(model), True
+            if self._head is not None:
+                before = _random_states(labels.device)
+                found, self._head = _fused(self._head, model, inputs, labels, options, first=True)
+                if found is not None:
+                    return found
+                _restore(labels.device, before)  # what was drawn is drawn again: a resumed run draws the same
         if self._head is None:
             outputs = model(**inputs)
             return _token_loss(cross_entropy_of_logits(outputs.logits, labels, **options), outputs)
-        return _fused(self._head, model, inputs, labels, options)
+        result, _ = _fused(self._head, model, inputs, labels, options)
+        assert result is not None
+        return result
 
 
 def _fused(
-    head: OutputHead, model: torch.nn.Module, inputs: Mapping[str, Any], labels: torch.Tensor, options: dict[str, Any]
-) -> TokenLoss:
-    found: list[ChunkedLoss] = []
+    head: OutputHead,
+    model: torch.nn.Module,
+    inputs: Mapping[str, Any],
+    labels: torch.Tensor,
+    options: dict[str, Any],
+    first: bool = False,
+) -> tuple[TokenLoss | None, OutputHead | None]:
+    """The loss, and the head that the first pass found; no loss where that is another one, or none."""
+    linear, found, calls = head.linear, list[ChunkedLoss](), 0
 
     def forward(hidden: torch.Tensor) -> torch.Tensor:
-        assert hidden.shape[:2] == labels.shape and not found
-        found.append(
-            chunked_cross_entropy(
-                hidden,
-                head.linear.weight,
-                head.linear.bias,
-                labels.to(hidden.device),
-                logit_scale=head.scale,
-                logit_softcap=head.softcap,
-                **options,
-            )
+        nonlocal calls
+        calls += 1
+        if first and (calls > 1 or hidden.shape[:2] != labels.shape or not is_whole(linear.weight)):
+            return probe(linear)
+        assert calls == 1 and hidden.shape[:2] == labels.shape
+        result = chunked_cross_entropy(
+            hidden,
+            linear.weight,
+            linear.bias,
+            labels.to(hidden.device),
+            logit_scale=head.scale,
+            logit_softcap=head.softcap,
+            **options,
         )
-        return found[0].loss.reshape(1, 1, 1)
+        found.append(result)
+        return probe(linear) + 0.0 * result.loss if first else result.loss.reshape(1, 1, 1)
 
-    with head_replaced(head.linear, forward):
+    with head_replaced(linear, forward):
         outputs = model(**inputs)
-    result = found[0]
+    if first:
+        real = recognise(linear, outputs.logits) if found and calls == 1 else None
+        if real is None or not real.is_like(head):
+            return None, real
     # The way back leads through the model's output, where DDP, FSDP and DeepSpeed wait for it; it adds nothing.
-    loss = result.loss + 0.0 * outputs.logits.sum()
-    outputs.logits = loss.new_empty(*labels.shape[:1], 0, head.linear.out_features)
-    return _token_loss(result._replace(loss=loss), outputs)
+    loss = found[0].loss + 0.0 * outputs.logits.sum()
+    outputs.logits = loss.new_empty(labels.shape[0], 0, linear.out_features)
+    return _token_loss(found[0]._replace(loss=loss), outputs), head
 
 
 def _token_loss(result: ChunkedLoss, outputs: Any) -> TokenLoss:
     return TokenLoss(result.loss, outputs, result.correct, result.each)
+
+
+def _random_states(device: torch.device) -> list[torch.Tensor]:
+    states = [torch.get_rng_state()]
+    return states if device.type == "cpu" else [*states, torch.get_device_module(device).get_rng_state(device)]
+
+
+def _restore(device: torch.device, states: list[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states[1], device)

@@ -9,7 +9,10 @@ from accelerate.utils import gather_object
 
 from swift_lib.core.files import write_atomic
 from swift_lib.dataset.artifact_format import IGNORE as IGNORED
+from swift_lib.loss.causal_lm import CustomCrossEntropyLoss
+from swift_lib.loss.mapping import loss_map
 from swift_lib.trainers.base import BaseTrainer
+from swift_lib.trainers.fused import FusedLoss
 from swift_lib.trainers.generating import Generated, Generator, prediction
 
 PREDICTIONS = "predict.jsonl"
@@ -27,6 +30,18 @@ class SftTrainer(BaseTrainer):
     def __init__(self, *, generator: Generator | None = None, **kwargs: Any) -> None:
         self._generator = generator
         super().__init__(**kwargs)
+        name = self.extensions.loss or self.default_loss
+        # A plugin may have taken the name; it gets the logits.
+        built_in = name == self.default_loss and loss_map[name] is CustomCrossEntropyLoss
+        view = self.plugin_args
+        self._fused = (
+            FusedLoss(
+                dft=bool(getattr(view, "enable_dft_loss", False)),
+                keep_logits=getattr(view, "use_logits_to_keep", None) is False,
+            )
+            if built_in
+            else None
+        )
 
     def compute_loss(
         self,
@@ -41,12 +56,26 @@ class SftTrainer(BaseTrainer):
         labels, loss_scale = inputs.pop("labels"), inputs.pop("loss_scale", None)
         if not model.training:
             num_items_in_batch = None  # the batch's own mean, which `evaluation_loop` weighs
-        outputs = model(**inputs)
-        assert self.loss is not None
-        loss = self.loss(outputs, labels, num_items_in_batch=num_items_in_batch, loss_scale=loss_scale)
+        count = (labels[:, 1:] != IGNORED).sum()
+        means = self.train_means if model.training else self.eval_means
+        if self._fused is not None and (model.training or self.compute_metrics is None or self._generator):
+            found = self._fused(
+                model,
+                inputs,
+                labels,
+                loss_scale=loss_scale,
+                num_items_in_batch=num_items_in_batch,
+                want_accuracy=True,
+            )
+            loss, outputs = found.loss, found.outputs
+            assert found.correct is not None
+            means.add("token_acc", found.correct, count)
+        else:
+            outputs = model(**inputs)
+            assert self.loss is not None
+            loss = self.loss(outputs, labels, num_items_in_batch=num_items_in_batch, loss_scale=loss_scale)
         if not model.training:
-            count = (labels[:, 1:] != IGNORED).sum()
-            self.eval_means.add("loss", loss * count, count)
+            means.add("loss", loss * count, count)
         elif num_items_in_batch is not None:
             loss = self.for_all_processes(loss)
         return (loss, outputs) if return_outputs else loss

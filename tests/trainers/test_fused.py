@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ class Shifted(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.inner = make("tied")
+        self.config = self.inner.config
         self.get_output_embeddings = self.inner.get_output_embeddings
 
     def forward(self, **inputs: Any) -> Any:
@@ -142,17 +144,35 @@ def test_what_is_not_understood_keeps_its_logits(batch: dict[str, torch.Tensor])
     assert_same(Shifted().train(), batch, fused=False)
 
 
-def test_looking_for_the_head_draws_no_random_number_and_leaves_modes_alone(batch: dict[str, torch.Tensor]) -> None:
-    model = adapted("tied", target_modules="all-linear", lora_dropout=0.5)
-    model.base_model.model.model.norm.eval()
-    modes = [module.training for module in model.modules()]
+def test_a_factor_that_the_config_does_not_tell_is_found_in_the_first_pass(batch: dict[str, torch.Tensor]) -> None:
+    model = make("multiplied")
+    model.config.logit_scale = 1.0  # the model keeps its own copy
+    assert_same(model.train(), batch)
+
+
+@pytest.mark.parametrize("make_model", [Shifted, lambda: make("tied")])
+def test_finding_out_draws_no_more_random_numbers_than_any_pass(
+    batch: dict[str, torch.Tensor], make_model: Callable[[], Any]
+) -> None:
+    model = make_model().train()
+    for module in model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.5
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     fused = FusedLoss()
     torch.manual_seed(5)
-    first = fused(model, inputs, batch["labels"]).loss
+    first, drawn = fused(model, inputs, batch["labels"]).loss, torch.rand(())
     torch.manual_seed(5)
     assert torch.equal(first, fused(model, inputs, batch["labels"]).loss)
-    assert modes == [module.training for module in model.modules()]
+    assert torch.equal(drawn, torch.rand(()))
+
+
+def test_the_model_is_called_once_from_the_first_batch_on(batch: dict[str, torch.Tensor]) -> None:
+    model, fused, calls = make("softcap"), FusedLoss(), list[int]()
+    model.register_forward_pre_hook(lambda *_: calls.append(1))
+    for _ in range(2):
+        fused(model, {"input_ids": batch["input_ids"]}, batch["labels"])
+    assert len(calls) == 2
 
 
 def test_the_head_answers_for_itself_again_after_an_error(batch: dict[str, torch.Tensor]) -> None:

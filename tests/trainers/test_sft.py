@@ -126,12 +126,15 @@ def test_half_precision_is_told_from_mixing() -> None:
     require_isolation(Qwen2ForCausalLM(config).to(torch.bfloat16))
 
 
-def _trainer(tiny_model: Path, folder: Path, data: Any, collator: Any, batch: int, **more: Any) -> SftTrainer:
+def _trainer(
+    tiny_model: Path, folder: Path, data: Any, collator: Any, batch: int, flat: Any = None, **more: Any
+) -> SftTrainer:
     arguments = TrainingArguments(
         output_dir=str(folder), per_device_train_batch_size=batch, per_device_eval_batch_size=batch, report_to=[],
         use_cpu=True, remove_unused_columns=False, max_steps=1, gradient_accumulation_steps=100, learning_rate=0.0,
         logging_steps=1, save_strategy="no", disable_tqdm=True, **more,
     )  # fmt: skip
+    arguments.flat = flat or {}
     return SftTrainer(
         model=_model(tiny_model), args=arguments, train_dataset=data, eval_dataset=data, data_collator=collator,
         tuner=tuners_map["full"],
@@ -170,3 +173,17 @@ def test_rows_and_packs_come_in_their_order_where_that_is_asked_for(tiny_model: 
     assert [row_id for batch in padded.get_train_dataloader() for row_id in batch] == in_order
     packs = _trainer(tiny_model, tmp_path / "packs", packed, lambda batch: batch, 1, **options)
     assert [row["row_id"] for [pack] in packs.get_train_dataloader() for row in pack] == in_order
+
+
+@pytest.mark.parametrize("named", [None, "cross_entropy"])
+def test_the_loss_without_logits_is_the_loss_from_them(tiny_model: Path, tmp_path: Path, named: str | None) -> None:
+    rows, seen = _rows(tmp_path / "rows", "chat"), {}
+    for keep in (None, False):
+        trainer = _trainer(
+            tiny_model, tmp_path / str(keep), rows, _pad, 4, flat={"use_logits_to_keep": keep, "loss_type": named}
+        )
+        trainer.train()
+        seen[keep] = next(entry for entry in trainer.state.log_history if "loss" in entry)
+    for name in ("loss", "grad_norm", "token_acc"):
+        assert seen[None][name] == pytest.approx(seen[False][name], rel=1e-4), name
+    assert 0 <= seen[None]["token_acc"] < 0.2
