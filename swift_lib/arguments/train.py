@@ -63,9 +63,25 @@ class TrainLoopArguments:
         None, "Processes that read rows; none picks by CPU count.", ge=0, none_as=-1
     )
     resume_from_checkpoint: str | None = arg(
-        None, "Checkpoint folder to go on from; none goes on from the last complete one in output_dir.", none_as=""
+        None,
+        "Checkpoint folder or s3:// URI to go on from; none goes on from the newest complete one of this run in "
+        "output_dir or checkpoint_uri.",
+        none_as="",
     )
-    checkpoint_uri: str = arg("", "s3:// URI or folder that every complete checkpoint is copied to; empty is none.")
+    resume_only_model: bool = arg(
+        False, "Take only the weights of resume_from_checkpoint, and begin anew: optimizer, schedule, data."
+    )
+    checkpoint_uri: str = arg(
+        "",
+        "s3:// URI or folder of this run alone, to which complete checkpoints are copied while it trains and where the "
+        "next machine finds them; empty is none.",
+    )
+    checkpoint_grace: float = arg(
+        6.0,
+        "Seconds after a signal in which the newest checkpoint may still be copied to checkpoint_uri; keep it "
+        "below the time that the platform gives.",
+        ge=0,
+    )
     use_logits_to_keep: bool | None = arg(
         None,
         "Compute logits only where something is trained; none does so wherever the model allows it.",
@@ -85,6 +101,8 @@ class TrainLoopArguments:
             yield "--bf16: choose one of --bf16 and --fp16"
         if self.packing_length is not None and not self.packing:
             yield "--packing_length: means something with --packing true only"
+        if self.resume_only_model and not self.resume_from_checkpoint:
+            yield "--resume_only_model: of which checkpoint? Give --resume_from_checkpoint, too"
         if self.group_by_length and self.packing:
             yield "--group_by_length: packs are of one length anyway; leave it out"
         if self.load_best_model_at_end and self.eval_strategy == "no":

@@ -122,6 +122,11 @@ def s3_region() -> str:
     return get("AWS_REGION") or get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
+def s3_attempts() -> int:
+    """How often a request to the object store is tried, with growing waits between."""
+    return max(1, _number("AWS_MAX_ATTEMPTS", 8))
+
+
 def vllm_python() -> str:
     """Interpreter of the environment that holds vLLM, where it is not our own."""
     return get("SWIFT_VLLM_PYTHON", sys.executable)

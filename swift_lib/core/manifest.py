@@ -5,7 +5,6 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from swift_lib.core import environment, storage
 from swift_lib.core.errors import ManifestError
 from swift_lib.core.files import sha256_file, walk_files, write_atomic
 from swift_lib.core.safety import redact
+from swift_lib.core.threads import DaemonPool
 
 __all__ = [
     "MANIFEST",
@@ -98,7 +98,7 @@ def write_manifest(
 
 def _hash_files(folder: Path) -> dict[str, dict[str, Any]]:
     sizes = {name: size for name, size in walk_files(folder).items() if name != MANIFEST}
-    with ThreadPoolExecutor(4) as pool:
+    with DaemonPool(4) as pool:
         digests = pool.map(lambda name: sha256_file(folder / name), sizes)
         return {name: {"size": sizes[name], "sha256": digest} for name, digest in zip(sizes, digests, strict=True)}
 
@@ -137,7 +137,7 @@ def verify(uri: str | Path, *, hashes: bool = True) -> list[str]:
     problems += [f"{name}: {found[name]} bytes instead of {listed[name]['size']}" for name in sorted(wrong)]
     if hashes:
         rest = [name for name in present if name not in wrong]
-        with ThreadPoolExecutor(4) as pool:
+        with DaemonPool(4) as pool:
             digests = pool.map(lambda name: storage.sha256(storage.join(str(uri), name)), rest)
             problems += [
                 f"{name}: content differs from the manifest's sha256"

@@ -12,10 +12,10 @@ from swift_lib.core import environment
 from swift_lib.core.errors import StorageError
 from swift_lib.core.files import disk_errors
 from swift_lib.core.registry import missing_dependency
+from swift_lib.core.threads import DaemonPool
 
 _PART = 16 << 20
 _READ_AHEAD = 4 << 20
-_ATTEMPTS = 8
 _WAITS = (0.5, 2.0, 8.0)  # seconds before a range is read again
 
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (or the service account) and the bucket's policy"
@@ -42,18 +42,18 @@ def split(uri: str) -> tuple[str, str]:
 
 def client() -> Any:
     """A boto3 client for the endpoint that the environment names; safe to share between threads."""
-    return _client(environment.s3_endpoint(), environment.s3_region())
+    return _client(environment.s3_endpoint(), environment.s3_region(), environment.s3_attempts())
 
 
 @lru_cache(maxsize=4)
-def _client(endpoint: str, region: str) -> Any:
+def _client(endpoint: str, region: str, attempts: int) -> Any:
     try:
         import boto3  # noqa: PLC0415 - an optional library, and 0.3 s
         from botocore.config import Config  # noqa: PLC0415 - arrives with boto3
     except ImportError as error:
         raise missing_dependency("s3:// storage", "boto3", "train") from error
     config = Config(
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "max_attempts": attempts},
         connect_timeout=10,
         read_timeout=60,
         max_pool_connections=64,
@@ -119,10 +119,12 @@ def list_objects(uri: str, limit: int = 0) -> dict[str, tuple[int, str]]:
 
 def read(uri: str) -> bytes:
     """Content of one object."""
+    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - optional library
+
     bucket, key = split(uri)
     buffer = io.BytesIO()
     with errors(uri):
-        client().download_fileobj(bucket, key, buffer, Config=_transfer())
+        client().download_fileobj(bucket, key, buffer, Config=TransferConfig(use_threads=False))
     return buffer.getvalue()
 
 
@@ -136,8 +138,8 @@ def write(uri: str, data: bytes) -> None:
 def download_file(uri: str, path: Path) -> None:
     """Fetch one object, large ones in parallel ranges with retries."""
     bucket, key = split(uri)
-    with errors(uri), disk_errors(str(path)):
-        client().download_file(bucket, key, str(path), Config=_transfer())
+    with errors(uri), disk_errors(str(path)), _transfer() as transfer:
+        transfer.download_file(bucket, key, str(path))
 
 
 def upload_file(path: Path, uri: str, sha256: str) -> None:
@@ -146,7 +148,8 @@ def upload_file(path: Path, uri: str, sha256: str) -> None:
     bucket, key = split(uri)
     with errors(uri):
         extra = {"Metadata": {"sha256": sha256}}
-        client().upload_file(str(path), bucket, key, ExtraArgs=extra, Config=_transfer())
+        with _transfer() as transfer:
+            transfer.upload_file(str(path), bucket, key, extra_args=extra)
     stored = head(uri)
     if stored is None or stored["size"] != path.stat().st_size:
         raise StorageError("The object has another size than the file it was made from", where=uri, fix="run again")
@@ -173,9 +176,12 @@ def open_stream(uri: str, etag: str = "") -> BinaryIO:
 
 
 def _transfer() -> Any:
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - optional library
+    """boto3's transfers of one file, in threads that do not keep the process from ending."""
+    from boto3.s3.transfer import S3Transfer, TransferConfig  # noqa: PLC0415 - optional library
+    from s3transfer.manager import TransferManager  # noqa: PLC0415 - arrives with boto3
 
-    return TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
+    config = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
+    return S3Transfer(manager=TransferManager(client(), config, executor_cls=DaemonPool))
 
 
 class _RangeReader(io.RawIOBase):

@@ -36,6 +36,10 @@ class StopFlag:
         if self.signum is not None:
             raise Interrupted(self.signum)
 
+    def set(self, signum: int) -> None:
+        """Note a signal that arrived here, or in another process of the same work."""
+        self.signum, self._since = signum, time.monotonic()
+
     @property
     def seconds(self) -> float:
         """Since the first signal; 0 before it."""
@@ -53,7 +57,7 @@ class StopFlag:
     def _arrived(self, signum: int) -> None:
         first = not self
         if first:
-            self.signum, self._since = signum, time.monotonic()
+            self.set(signum)
         # Inside the clean-up after the first signal its repetition would do harm only.
         if self._holds == 0 if first else self.seconds > _REPEAT_SECONDS:
             raise Interrupted(signum)

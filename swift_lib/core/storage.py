@@ -5,7 +5,6 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256 as new_sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeVar
@@ -14,6 +13,8 @@ from urllib.parse import unquote
 from swift_lib.core import s3
 from swift_lib.core.errors import ManifestError, StorageError
 from swift_lib.core.files import ASIDE, disk_errors, sha256_file, walk_files, write_atomic
+from swift_lib.core.signals import check_stopped
+from swift_lib.core.threads import DaemonPool
 
 MANIFEST = "manifest.json"
 
@@ -21,6 +22,8 @@ _WORKERS = 8
 _CHUNK = 1 << 20
 
 T = TypeVar("T")
+# Called before each file of a folder; what it raises ends the transfer.
+Poll = Callable[[], None]
 
 
 # -- URIs --------------------------------------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ def fetch(uri: str, cache_dir: str | Path) -> Path:
     return place
 
 
-def download(uri: str, dest: str | Path, *, require_manifest: bool = False) -> Path:
+def download(uri: str, dest: str | Path, *, require_manifest: bool = False, poll: Poll = check_stopped) -> Path:
     """Copy a folder here, in parallel. With a manifest at the source, files already here with the right size and sha256
     are kept (so a broken-off download goes on), each arrival is checked, and the manifest is written last.
 
@@ -186,7 +189,7 @@ def download(uri: str, dest: str | Path, *, require_manifest: bool = False) -> P
     if MANIFEST not in listing:
         if require_manifest:
             raise StorageError(f"There is no {MANIFEST}: the folder is not complete", where=uri, fix="make it again")
-        _each(lambda name: _get(join(uri, name), _inside(name, uri, dest)), listing)
+        _each(lambda name: _get(join(uri, name), _inside(name, uri, dest)), listing, poll)
         return dest
     data = read_bytes(join(uri, MANIFEST))
     files = parse_manifest(data, join(uri, MANIFEST))["files"]
@@ -202,12 +205,12 @@ def download(uri: str, dest: str | Path, *, require_manifest: bool = False) -> P
             raise StorageError("A file of the manifest is missing", where=join(uri, name), fix="make the folder again")
         _get(join(uri, name), target, entry["sha256"])
 
-    _each(bring, files)
+    _each(bring, files, poll)
     write_atomic(here, data)
     return dest
 
 
-def upload(folder: str | Path, uri: str) -> str:
+def upload(folder: str | Path, uri: str, *, poll: Poll = check_stopped) -> str:
     """Publish a folder that has a manifest: its files in parallel, checked, the manifest last. Returns the URI.
 
     Until then, and while an older content is replaced, the destination has no manifest, so no reader sees it torn. What
@@ -223,7 +226,11 @@ def upload(folder: str | Path, uri: str) -> str:
     if not is_remote(uri):
         dest = local_path(uri)
         aside = dest.parent / f"{ASIDE}{dest.name}-{uuid.uuid4().hex[:8]}"
-        publish(download(str(folder), aside), dest, replace=True)
+        try:
+            publish(download(str(folder), aside, poll=poll), dest, replace=True)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         return uri
     there = s3.list_objects(uri)
     if MANIFEST in there:
@@ -243,7 +250,8 @@ def upload(folder: str | Path, uri: str) -> str:
             raise StorageError("A file differs from the folder's manifest", where=str(path), fix="make it again")
         s3.upload_file(path, place, entry["sha256"])
 
-    _each(send, files)
+    _each(send, files, poll)
+    poll()
     s3.write(join(uri, MANIFEST), data)
     return uri
 
@@ -350,12 +358,13 @@ def _key(*parts: str) -> str:
     return new_sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _each(function: Callable[[str], T], names: Iterable[str]) -> list[T]:
-    """Call for every name in parallel; the first failure stops what has not begun."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        futures = [pool.submit(function, name) for name in names]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _each(function: Callable[[str], T], names: Iterable[str], poll: Poll) -> list[T]:
+    """Call for every name in parallel; the first failure stops what has not begun, and does not wait for the rest."""
+
+    def one(name: str) -> T:
+        poll()
+        return function(name)
+
+    with DaemonPool(_WORKERS) as pool:
+        futures = [pool.submit(one, name) for name in names]
+        return [future.result() for future in futures]

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from swift_lib.core import environment
-from swift_lib.core.errors import Interrupted
+from swift_lib.core.errors import Interrupted, SwiftError
+from swift_lib.core.files import write_atomic
 from swift_lib.core.mlflow_store import CONFIRMED, RUN_KEY, STAGE, RunStore
 from swift_lib.core.safety import redact
 
@@ -134,6 +135,24 @@ class Tracker:
         if self._sender is None:
             self._sender = threading.Thread(target=self._send, name="tracking", daemon=True)
             self._sender.start()
+
+    def rewind(self, step: int) -> None:
+        """Forget in the local file what an earlier try recorded after `step`, which the run comes to again, and what is
+        there twice. (In the store both stay: it deletes no points.)
+        """
+        if self._local is None or not self._local.is_file():
+            return
+        kept: dict[str, None] = {}
+        for line in self._local.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line).get("step", step) <= step:
+                    kept[line] = None
+            except ValueError:  # the process was killed while it wrote this
+                continue
+        try:
+            write_atomic(self._local, "".join(f"{line}\n" for line in kept).encode())
+        except SwiftError as error:
+            logger.warning("Cannot write %s (%s); it stays as it is", self._local, error)
 
     def dataset(self, name: str, digest: str, rows: int | None, uri: str, *, context: str = "training") -> None:
         """Log a dataset as an input of the run, by its content's digest."""

@@ -19,7 +19,7 @@ from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.seeding import seed_everything
-from swift_lib.core.signals import StopFlag, stop_flag
+from swift_lib.core.signals import stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.infer_engine.sampling import Sampling
@@ -30,10 +30,10 @@ from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.preprocess import tokenise_into
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.pipelines.training_data import TrainingData, require_conversations, training_data
+from swift_lib.pipelines.training_run import TrainingRun
 from swift_lib.template.choose import get_template
 from swift_lib.template.packed import require_isolation
-from swift_lib.trainers.callbacks import CompleteCheckpoints, LeaveOnSignal
-from swift_lib.trainers.checkpoint import Describe, newest_intact, remove_incomplete
+from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
 from swift_lib.trainers.frozen import frozen_digest, require_unchanged
@@ -42,7 +42,7 @@ from swift_lib.trainers.hf_arguments import TrainingArguments, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
 from swift_lib.trainers.report import Report
-from swift_lib.trainers.resume import TRAINED_ON, require_same_data
+from swift_lib.trainers.resumable import trained_parameters
 from swift_lib.tuner_plugin.mapping import tuners_map
 from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
 
@@ -85,18 +85,23 @@ def fine_tune(args: TrainingCommand) -> SftResult:
             model, base = _tune(args, model, template)
             data = training_data(args, template, train, validation)
             hf_arguments = _hf_arguments(args, template, data)
-            trained_on = _trained_on(train, template, data, hf_arguments)
-            describe = partial(_describe, args, template, {"base": base, TRAINED_ON: trained_on}, train.folder.parent)
-            saves = CompleteCheckpoints(args.train.save_total_limit, args.train.checkpoint_uri, describe)
-            report = Report(output.tracker)
-            trainer = _trainer(args, hf_arguments, model, template, data, [saves, LeaveOnSignal(flag), report])
+            trained_on = _trained_on(train, template, data, hf_arguments) | {
+                "base": base["sha256"],
+                "trained": content_hash(trained_parameters(model)),
+            }
+            trainer = _trainer(args, hf_arguments, model, template, data)
+            describe = partial(_describe, args, template, base, train.folder.parent)
             if data.joins_rows:
                 with trainer.accelerator.autocast():
                     require_isolation(trainer.model)
+            run = TrainingRun(args, trainer, flag, output.folder, trained_on, describe)
+            report = Report(output.tracker)
+            trainer.add_callback(report)
             with closing(report):
-                metrics = _train(args, trainer, flag, output.folder, trained_on) | report.figures()
+                metrics = run.train(output.tracker) | report.figures()
             require_unchanged(trainer.model, base["sha256"], str(output.folder))
             _save_final(trainer, output.folder / FINAL, describe)
+            metrics |= run.publish(output.folder / FINAL)
         _draw(trainer.state.log_history, output)
         metrics |= {"rows": float(len(train)), "validation_rows": float(len(validation or ()))}
         metrics["rows_per_second"] *= len(train) / len(data.train)  # the Trainer counts packs
@@ -210,7 +215,6 @@ def _trainer(
     model: Any,
     template: Any,
     data: TrainingData,
-    callbacks: Sequence[Any],
 ) -> Any:
     metric = args.measures.eval_metric or ("nlg" if args.predict.predict_with_generate else None)
     names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
@@ -225,7 +229,6 @@ def _trainer(
         tuner=tuners_map[args.tuner.tuner_type],
         extensions=names,
         generator=_generator(args, template) if args.predict.predict_with_generate else None,
-        callbacks=list(callbacks),
     )
 
 
@@ -247,51 +250,22 @@ def _generator(args: TrainingCommand, template: Any) -> Generator:
     )
 
 
-def _train(
-    args: TrainingCommand, trainer: Any, flag: StopFlag, folder: Path, trained_on: Mapping[str, Any]
-) -> dict[str, float]:
-    """Train to the end, from the newest complete checkpoint where there is one. Raises Interrupted after a signal."""
-    given = args.train.resume_from_checkpoint
-    start = local_model(given) if given else newest_intact(folder)
-    if given:
-        check(str(start))
-    if start:
-        require_same_data(start, trained_on)
-        logger.info("going on from %s", start)
-    try:
-        with disk_errors(str(folder)), flag.held():
-            result = trainer.train(resume_from_checkpoint=str(start) if start else None)
-    except Exception:
-        remove_incomplete(folder)  # a save that failed half-way, say on a full disk, must not look like one
-        raise
-    flag.check()
-    history = trainer.state.log_history
-    losses = [entry["loss"] for entry in history if "loss" in entry]
-    validation = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
-    seconds = result.metrics["train_runtime"]
-    metrics = {
-        "steps": float(trainer.state.global_step),
-        "train_loss": float(result.training_loss),
-        "train_seconds": float(seconds),
-        "rows_per_second": float(result.metrics["train_samples_per_second"]),
-        "tokens": float(trainer.state.num_input_tokens_seen),
-    }
-    if losses:
-        metrics |= {"first_loss": losses[0], "last_loss": losses[-1]}
-    if validation:
-        metrics |= {"first_eval_loss": validation[0], "eval_loss": validation[-1]}
-    return metrics
-
-
 def _describe(
-    args: TrainingCommand, template: Any, facts: Mapping[str, Any], tokens: Path, stage: str, step: int, folder: Path
+    args: TrainingCommand,
+    template: Any,
+    base: Mapping[str, Any],
+    tokens: Path,
+    stage: str,
+    step: int,
+    folder: Path,
+    facts: Mapping[str, Any],
 ) -> None:
     """Complete a folder of saved weights: args.json with type and template, how prompts are written, its manifest."""
     save_args(args, folder)
     carry(tokens, folder)
     meta = template.tokenizer.model_meta
     record_model_names(folder, model_type=meta.model_type, template=template.template_meta.template_type)
-    write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, **facts})
+    write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, "base": base, **facts})
 
 
 def _save_final(trainer: Any, folder: Path, describe: Describe) -> None:
@@ -300,7 +274,7 @@ def _save_final(trainer: Any, folder: Path, describe: Describe) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     with disk_errors(str(folder)):
         trainer.save_model(str(aside))
-        describe("final", trainer.state.global_step, aside)
+        describe("final", trainer.state.global_step, aside, {})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import transformers
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from swift_lib.callbacks.base import make_callbacks
 from swift_lib.core.errors import TrainingError
@@ -23,6 +22,7 @@ from swift_lib.trainers import transformers_patches
 from swift_lib.trainers.extensions import NO_EXTENSIONS, Extensions
 from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view
 from swift_lib.trainers.means import Means
+from swift_lib.trainers.resumable import ResumableTrainer
 from swift_lib.tuner_plugin import parts
 from swift_lib.tuner_plugin.base import Tuner
 
@@ -30,8 +30,8 @@ from swift_lib.tuner_plugin.base import Tuner
 _GROUPED_STEPS = 50
 
 
-class BaseTrainer(transformers.Trainer):
-    """transformers' Trainer with our order of rows, our plugins, and weights written by the tuner.
+class BaseTrainer(ResumableTrainer):
+    """A Trainer with our order of rows, our plugins, and weights written by the tuner.
 
     A task overrides `compute_loss`, and `items` where what its loss is divided by is not the trained tokens. `template`
     is for plugins: the template that the rows were written with.
@@ -41,7 +41,6 @@ class BaseTrainer(transformers.Trainer):
     """The loss where --loss_type names none; None: the task computes its own."""
     default_metric: str | None = None
 
-    control: transformers.TrainerControl
     optimizer: Any
     lr_scheduler: Any
 
@@ -63,7 +62,7 @@ class BaseTrainer(transformers.Trainer):
         # What a loss is divided by is counted over the whole accumulation window.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
-        self.train_means, self.eval_means = Means(), Means()
+        self.eval_means = Means()
         self._not_finite: torch.Tensor | None = None  # on the device: looking at it would wait for every step
         self.plugin_args = plugin_view(args)
         self._attach(self.plugin_args)
@@ -240,8 +239,3 @@ class BaseTrainer(transformers.Trainer):
         self._tuner.save_pretrained(self.accelerator.unwrap_model(self.model), folder, state_dict=state_dict)
         if self.processing_class is not None:
             save_processor(self.processing_class, folder)
-
-
-def checkpoint_folder(output_dir: Path, step: int) -> Path:
-    """Where the Trainer writes the checkpoint of a step."""
-    return output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"

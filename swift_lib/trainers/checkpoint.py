@@ -3,19 +3,26 @@
 import logging
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from swift_lib.core.errors import ManifestError
 from swift_lib.core.manifest import check, has_manifest
-from swift_lib.core.storage import upload
+from swift_lib.core.storage import delete
 
 logger = logging.getLogger(__name__)
 
-# (stage, step, folder): say what a folder of saved weights is, and write its manifest as the last file.
-Describe = Callable[[str, int, Path], None]
+# (stage, step, folder, facts): say what a folder of saved weights is, and write its manifest as the last file.
+Describe = Callable[[str, int, Path, Mapping[str, Any]], None]
 
 _NAME = re.compile(r"checkpoint-(\d+)")
+
+
+def step_of(name: str) -> int | None:
+    """The step that a checkpoint's folder is named after; None for any other name."""
+    found = _NAME.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def complete_checkpoints(output_dir: Path) -> list[Path]:
@@ -23,15 +30,17 @@ def complete_checkpoints(output_dir: Path) -> list[Path]:
     return [path for path in _checkpoints(output_dir) if has_manifest(path)]
 
 
-def newest_intact(output_dir: Path) -> Path | None:
-    """The newest checkpoint whose files match its manifest; a damaged one is named and passed over, not deleted."""
+def newest_intact(output_dir: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda manifest: True) -> Path | None:
+    """The newest checkpoint whose files match its manifest, of those whose manifest is `wanted`.
+
+    A damaged one is named and passed over, not deleted.
+    """
     for path in reversed(complete_checkpoints(output_dir)):
         try:
-            check(path)
+            if wanted(check(path)):
+                return path
         except ManifestError as error:
             logger.warning("not going on from %s: %s", path.name, error)
-            continue
-        return path
     return None
 
 
@@ -44,24 +53,35 @@ def remove_incomplete(output_dir: Path) -> list[str]:
     return [path.name for path in torn]
 
 
-def seal(path: Path, step: int, describe: Describe, checkpoint_uri: str = "") -> None:
-    """Describe a checkpoint, which makes it complete, and copy it to `checkpoint_uri` where one is given."""
-    describe("checkpoint", step, path)
+def seal(path: Path, step: int, describe: Describe, facts: Mapping[str, Any]) -> None:
+    """Describe a checkpoint, which makes it complete."""
+    describe("checkpoint", step, path, facts)
     assert has_manifest(path), f"{path} was not described to its end"
-    if checkpoint_uri:
-        upload(path, f"{checkpoint_uri.rstrip('/')}/{path.name}")
 
 
-def prune(output_dir: Path, limit: int | None, keep: Path | None) -> None:
-    """Delete the oldest complete checkpoints beyond `limit`; never the newest nor `keep` (the best)."""
-    complete = complete_checkpoints(output_dir)
-    if limit is None or len(complete) <= limit:
-        return
-    removable = [path for path in complete[:-1] if keep is None or path.resolve() != keep.resolve()]
-    for path in removable[: len(complete) - limit]:
-        shutil.rmtree(path)
+def beyond(steps: Collection[int], limit: int | None, keep: Collection[int]) -> list[int]:
+    """The steps whose checkpoints go so that `limit` stay: the oldest, never the newest nor those in `keep`."""
+    if limit is None or len(steps) <= limit:
+        return []
+    removable = [step for step in sorted(steps)[:-1] if step not in keep]
+    return removable[: len(steps) - limit]
+
+
+def prune(
+    output_dir: Path,
+    limit: int | None,
+    best: int | None = None,
+    may_delete: Callable[[Path], bool] = lambda path: True,
+) -> None:
+    """Delete the oldest complete checkpoints beyond `limit`; never the newest, that of step `best`, or one that
+    `may_delete` holds on to.
+    """
+    complete = {step: path for path in complete_checkpoints(output_dir) if (step := step_of(path.name)) is not None}
+    for step in beyond(complete, limit, () if best is None else (best,)):
+        if may_delete(complete[step]):
+            delete(str(complete[step]))
 
 
 def _checkpoints(output_dir: Path) -> list[Path]:
-    found = [path for path in output_dir.glob("checkpoint-*") if path.is_dir() and _NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+    found = [path for path in output_dir.glob("checkpoint-*") if path.is_dir() and step_of(path.name) is not None]
+    return sorted(found, key=lambda path: step_of(path.name) or 0)

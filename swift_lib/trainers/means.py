@@ -1,6 +1,6 @@
 """Means over batches and processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -16,6 +16,14 @@ class Means:
         weight = count if isinstance(count, torch.Tensor) else torch.tensor(count, device=total.device)
         pair = torch.stack([total.detach().double(), weight.detach().double()])
         self._sums[name] = pair if name not in self._sums else self._sums[name] + pair
+
+    def sums(self) -> dict[str, tuple[float, float]]:
+        """Total and count by name, of this process."""
+        return {name: (float(pair[0]), float(pair[1])) for name, pair in self._sums.items()}
+
+    def restore(self, sums: Mapping[str, tuple[float, float]], device: torch.device | str) -> None:
+        """Begin with what `sums` gave."""
+        self._sums = {name: torch.tensor(pair, dtype=torch.float64, device=device) for name, pair in sums.items()}
 
     def take(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
         """The means so far, over all processes (`reduce` sums a tensor over them), and begin again.

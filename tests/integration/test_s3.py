@@ -193,5 +193,5 @@ def test_errors_say_what_to_do(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp
         storage.list_files("s3:///x")
     with monkeypatch.context() as patch, pytest.raises(StorageError, match="S3_ENDPOINT_URL"):
         patch.setenv("S3_ENDPOINT_URL", "http://127.0.0.1:9")
-        patch.setattr(s3, "_ATTEMPTS", 1)
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
         storage.list_files(f"s3://{bucket}/x")

@@ -1,13 +1,15 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from swift_lib.core.manifest import verify, write_manifest
+from swift_lib.core.manifest import read_manifest, write_manifest
 from swift_lib.trainers.checkpoint import complete_checkpoints, newest_intact, prune, remove_incomplete, seal
 
 
-def describe(stage: str, step: int, folder: Path) -> None:
-    write_manifest(folder, stage=stage, arguments={}, extra={"step": step})
+def describe(stage: str, step: int, folder: Path, facts: Mapping[str, Any]) -> None:
+    write_manifest(folder, stage=stage, arguments={}, extra={"step": step, **facts})
 
 
 def checkpoint(output: Path, step: int, *, complete: bool = True) -> Path:
@@ -15,7 +17,7 @@ def checkpoint(output: Path, step: int, *, complete: bool = True) -> Path:
     folder.mkdir(parents=True)
     (folder / "weights").write_text(f"weights of step {step}")
     if complete:
-        seal(folder, step, describe)
+        seal(folder, step, describe, {"parity": step % 2})
     return folder
 
 
@@ -49,20 +51,29 @@ def test_a_damaged_one_is_passed_over_and_kept(tmp_path: Path, caplog: pytest.Lo
 def test_the_limit_spares_the_newest_and_the_best(tmp_path: Path) -> None:
     for step in (1, 2, 3, 4):
         checkpoint(tmp_path, step)
-    prune(tmp_path, 2, tmp_path / "checkpoint-1")
+    prune(tmp_path, 2, 1)
     assert names(complete_checkpoints(tmp_path)) == ["checkpoint-1", "checkpoint-4"]
-    prune(tmp_path, None, None)
+    prune(tmp_path, None)
     assert len(complete_checkpoints(tmp_path)) == 2
 
 
 def test_an_incomplete_one_never_takes_a_complete_ones_place(tmp_path: Path) -> None:
     checkpoint(tmp_path, 1)
     checkpoint(tmp_path, 2, complete=False)
-    prune(tmp_path, 1, None)
+    prune(tmp_path, 1)
     assert names(complete_checkpoints(tmp_path)) == ["checkpoint-1"]
 
 
-def test_a_copy_goes_where_asked(tmp_path: Path) -> None:
-    folder = checkpoint(tmp_path / "out", 3, complete=False)
-    seal(folder, 3, describe, str(tmp_path / "elsewhere"))
-    assert verify(tmp_path / "elsewhere/checkpoint-3") == []
+def test_one_that_is_still_copied_is_not_deleted(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        checkpoint(tmp_path, step)
+    prune(tmp_path, 1, may_delete=lambda path: path.name != "checkpoint-1")
+    assert names(complete_checkpoints(tmp_path)) == ["checkpoint-1", "checkpoint-3"]
+
+
+def test_the_newest_of_those_that_are_wanted(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4):
+        checkpoint(tmp_path, step)
+    assert newest_intact(tmp_path, lambda manifest: manifest["parity"] == 1) == tmp_path / "checkpoint-3"
+    assert newest_intact(tmp_path, lambda manifest: False) is None
+    assert read_manifest(tmp_path / "checkpoint-3")["step"] == 3
