@@ -127,6 +127,11 @@ def s3_attempts() -> int:
     return max(1, _number("AWS_MAX_ATTEMPTS", 8))
 
 
+def device_tflops() -> float:
+    """Peak of one device in 1e12 floating-point operations a second, as the user states it; 0.0 for unknown."""
+    return number("DEVICE_TFLOPS", 0.0)
+
+
 def vllm_python() -> str:
     """Interpreter of the environment that holds vLLM, where it is not our own."""
     return get("SWIFT_VLLM_PYTHON", sys.executable)

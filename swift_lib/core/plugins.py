@@ -28,7 +28,7 @@ HARVESTED: dict[str, str] = {
     "loss_mapping": "swift_lib.loss.mapping:loss_map",
     "loss_map": "swift_lib.loss.mapping:loss_map",
     "callbacks_map": "swift_lib.callbacks.mapping:callbacks_map",
-    "extra_callbacks": "swift_lib.callbacks.base:extra_callbacks",
+    "extra_callbacks": "swift_lib.callbacks.mapping:extra_callbacks",
     "extra_tuners": "swift_lib.tuner_plugin.mapping:tuners_map",
     "tuners_map": "swift_lib.tuner_plugin.mapping:tuners_map",
     "loss_scale_map": "swift_lib.loss_scale.mapping:loss_scale_map",

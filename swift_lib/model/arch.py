@@ -2,7 +2,7 @@
 
 from swift_lib.core.errors import ModelError
 from swift_lib.core.registry import Registry
-from swift_lib.core.types import ModelKeys
+from swift_lib.core.types import ModelKeys, MultiModelKeys
 from swift_lib.model.arch_multimodal import MULTIMODAL_ARCHITECTURES
 
 
@@ -130,3 +130,19 @@ def register_model_arch(model_arch: ModelKeys, exist_ok: bool = False) -> None:
 def get_model_arch(name: str | ModelKeys | None) -> ModelKeys | None:
     """The architecture of that name; None for None."""
     return None if name is None else MODEL_ARCH_MAPPING[name]
+
+
+_PARTS = ("language_model", "vision_tower", "aligner", "generator")
+
+
+def part_of(name: str, keys: MultiModelKeys) -> str | None:
+    """The part that a module or parameter belongs to: the one with the longest prefix of its name; None: to none."""
+    prefix = prefix_of(name, keys)
+    return next((part for part in _PARTS if prefix in getattr(keys, part)), None)
+
+
+def prefix_of(name: str, keys: MultiModelKeys) -> str | None:
+    """The longest of the parts' prefixes that a name begins with."""
+    prefixes = [prefix for part in _PARTS for prefix in getattr(keys, part)]
+    found = [prefix for prefix in prefixes if name == prefix or name.startswith(f"{prefix}.")]
+    return max(found, key=len) if found else None

@@ -3,6 +3,8 @@
 from swift_lib.core.lazy import lazy_names
 
 NAMES = {
+    "MultimodalOptimizerCallback": "swift_lib.optimizers.multimodal:MultimodalOptimizerCallback",
+    "OptimizerCallback": "swift_lib.optimizers.base:OptimizerCallback",
     "optimizers_map": "swift_lib.optimizers.mapping:optimizers_map",
 }
 

@@ -96,6 +96,11 @@ class ResumableTrainer(transformers.Trainer):
         finally:
             self.remove_callback(go_on)
 
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """A run that was stopped before its first step, such as one that an early stop had ended, makes none."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **kwargs)
+
     def _init_training_state(self, max_steps: int, *args: Any, **kwargs: Any) -> tuple[int, int]:
         found = super()._init_training_state(max_steps, *args, **kwargs)
         start = kwargs.get("resume_from_checkpoint", args[2] if len(args) > 2 else None)

@@ -8,27 +8,15 @@ import torch
 
 from swift_lib.core.errors import ArgumentError
 from swift_lib.core.types import MultiModelKeys
+from swift_lib.model.arch import part_of, prefix_of
 
 _FREEZES = {"language_model": "freeze_llm", "vision_tower": "freeze_vit", "aligner": "freeze_aligner"}
-_PARTS = (*_FREEZES, "generator")
 
 
 def architecture(model: torch.nn.Module) -> MultiModelKeys | None:
     """Where the parts of a multimodal model are; None for a model of one part."""
     keys = getattr(getattr(model, "model_meta", None), "model_arch", None)
     return keys if isinstance(keys, MultiModelKeys) else None
-
-
-def part_of(name: str, keys: MultiModelKeys) -> str | None:
-    """The part that a module or parameter belongs to: the one with the longest prefix of its name; None: to none."""
-    prefix = _prefix_of(name, keys)
-    return next((part for part in _PARTS if prefix in getattr(keys, part)), None)
-
-
-def _prefix_of(name: str, keys: MultiModelKeys) -> str | None:
-    prefixes = [prefix for part in _PARTS for prefix in getattr(keys, part)]
-    found = [prefix for prefix in prefixes if name == prefix or name.startswith(f"{prefix}.")]
-    return max(found, key=len) if found else None
 
 
 def is_frozen(name: str, keys: MultiModelKeys, args: Any) -> bool:
@@ -55,7 +43,7 @@ def _short_pattern(names: set[str], keys: MultiModelKeys) -> str:
     """For each prefix of a part, the last components of the names below it."""
     endings: dict[str, set[str]] = {}
     for name in names:
-        endings.setdefault(_prefix_of(name, keys) or "", set()).add(name.rpartition(".")[2])
+        endings.setdefault(prefix_of(name, keys) or "", set()).add(name.rpartition(".")[2])
     return "|".join(f"{re.escape(prefix)}\\.(?:.*\\.)?{_either(endings[prefix])}" for prefix in sorted(endings))
 
 
