@@ -28,6 +28,7 @@ from swift_lib.arguments.template import TemplateArguments
 from swift_lib.arguments.train import TrainLoopArguments
 from swift_lib.arguments.tuner import TunerArguments
 from swift_lib.loss.base import loss_problems
+from swift_lib.metrics.base import metric_problems
 
 
 @dataclass(frozen=True, init=False)
@@ -247,3 +248,6 @@ def _of_training(args: Any) -> Iterator[str]:
     task = args.model.task_type or ("seq_cls" if args.model.num_labels else None)
     if task is not None:  # else the model's type says it, which is known when the model is found
         yield from loss_problems(train.loss_type, task)
+        yield from metric_problems(args.measures.eval_metric, task)
+    if args.measures.eval_metric == "nlg" and not args.predict.predict_with_generate:
+        yield "--eval_metric: nlg compares generated replies; give --predict_with_generate true"

@@ -15,3 +15,8 @@ class MetricArguments:
         choices="swift_lib.metrics.mapping:eval_metrics_map",
         none_as="",
     )
+    acc_strategy: str = arg(
+        "token",
+        "What the metric acc counts: right tokens, or rows whose every token is right.",
+        choices=("token", "seq"),
+    )

@@ -249,12 +249,17 @@ def _is_ours(file: str) -> bool:
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Identity; for pairs of functions, of their members; for an entry not yet imported, of what stands there."""
+    """Identity; for pairs of functions, of their members; for an entry not yet imported, of what stands there.
+
+    A class may name the pair that it is in an older form, `as_pair`.
+    """
     if isinstance(old, str) and not isinstance(new, str):
         module_name, _, attribute = old.partition(":")
         old = sys.modules.get(module_name)
         for part in attribute.split("."):
             old = getattr(old, part, None)
+    if isinstance(new, tuple):
+        old = getattr(old, "as_pair", old)
     if isinstance(old, tuple) and isinstance(new, tuple):
         return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
     return old is new or (isinstance(old, str) and old == new)

@@ -63,15 +63,13 @@ def dft_loss(token_loss: torch.Tensor) -> torch.Tensor:
     return token_loss * (-token_loss.detach()).exp()
 
 
-def with_router_loss(loss: torch.Tensor, outputs: Any, coefficient: float) -> torch.Tensor:
+def with_router_loss(loss: torch.Tensor, outputs: Any, coefficient: torch.Tensor | float) -> torch.Tensor:
     """Add a mixture's balance loss: coefficient times `outputs.aux_loss`, which models give with
     output_router_logits.
 
-    Fedus et al. 2021, "Switch Transformers" (arXiv 2101.03961), equation 4. Outputs without one, or a coefficient of
-    0, change nothing.
+    Fedus et al. 2021, "Switch Transformers" (arXiv 2101.03961), equation 4.
     """
-    extra = getattr(outputs, "aux_loss", None)
-    return loss if extra is None or not coefficient else loss + coefficient * extra.to(loss.device, loss.dtype)
+    return loss + coefficient * outputs.aux_loss.to(loss.device, loss.dtype)
 
 
 class CustomCrossEntropyLoss(BaseLoss):

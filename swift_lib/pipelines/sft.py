@@ -23,6 +23,7 @@ from swift_lib.core.signals import stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.infer_engine.sampling import Sampling
+from swift_lib.loss.base import tell_unused_losses
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
 from swift_lib.pipelines.engine import local_model, model_options, template_options
@@ -73,6 +74,7 @@ def fine_tune(args: TrainingCommand) -> SftResult:
     """`sft_main`, of arguments that are read already."""
     flat = args.to_flat()
     require_quantization(FlatView(flat))
+    tell_unused_losses(args.train.loss_type)
     to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)  # refused before work is done
     with stop_flag() as flag, stage_output(args, "train", records=RECORDS) as output:
         remove_incomplete(output.folder)
@@ -131,6 +133,12 @@ def _datasets(args: TrainingCommand, output: StageOutput) -> tuple[TokenDataset,
             output.tracker.dataset(split, rows.digest, len(rows), str(folder / split), context=split)
     if "train" not in splits or not len(splits["train"]):
         raise DataError("The token dataset has no training rows", where=str(folder), fix="preprocess more rows")
+    if args.objective.enable_channel_loss and "channel" not in splits["train"].manifest["dataset"]["columns"]:
+        raise DataError(
+            "no row has a channel, by which losses are told apart",
+            where=f"--enable_channel_loss, {folder}",
+            fix="give the rows a column channel, or leave the option out",
+        )
     return splits["train"], splits.get("validation")
 
 
@@ -164,6 +172,8 @@ def _load(args: TrainingCommand) -> tuple[Any, Any]:
     )
     template = get_template(processor, args.template.template, **template_options(args))
     template.set_mode("train")
+    if args.objective.enable_channel_loss:
+        template.remove_unused_columns = False  # batches say which channels their rows are of
     template.register_post_encode_hook(model)
     return model, template
 

@@ -9,11 +9,14 @@ from accelerate.utils import gather_object
 
 from swift_lib.core.files import write_atomic
 from swift_lib.dataset.artifact_format import IGNORE as IGNORED
-from swift_lib.loss.causal_lm import CustomCrossEntropyLoss
+from swift_lib.loss.causal_lm import CustomCrossEntropyLoss, with_router_loss
 from swift_lib.loss.mapping import loss_map
+from swift_lib.metrics.acc import AccMetrics
+from swift_lib.metrics.mapping import eval_metrics_map
 from swift_lib.trainers.base import BaseTrainer
 from swift_lib.trainers.fused import FusedLoss
 from swift_lib.trainers.generating import Generated, Generator, prediction
+from swift_lib.trainers.token_figures import TokenFigures, ask_for_router_loss, from_logits
 
 PREDICTIONS = "predict.jsonl"
 
@@ -34,6 +37,16 @@ class SftTrainer(BaseTrainer):
         # A plugin may have taken the name; it gets the logits.
         built_in = name == self.default_loss and loss_map[name] is CustomCrossEntropyLoss
         view = self.plugin_args
+        accuracy = self.extensions.metric == "acc" and eval_metrics_map["acc"] is AccMetrics and generator is None
+        if accuracy:  # counted batch by batch, so that no predictions are kept
+            self.compute_metrics = None  # type: ignore[assignment]
+            self.preprocess_logits_for_metrics = None
+        of_rows = accuracy and getattr(view, "acc_strategy", "token") == "seq"
+        self._train_figures = TokenFigures(self.train_means, view)
+        self._eval_figures = TokenFigures(self.eval_means, view, rows=of_rows)
+        self._router_coefficient = float(getattr(view, "router_aux_loss_coef", 0.0))
+        if self._router_coefficient:
+            ask_for_router_loss(self.accelerator.unwrap_model(self.model))
         self._fused = (
             FusedLoss(
                 dft=bool(getattr(view, "enable_dft_loss", False)),
@@ -51,14 +64,17 @@ class SftTrainer(BaseTrainer):
         num_items_in_batch: torch.Tensor | float | None = None,
     ) -> Any:
         """Mean loss of the trained tokens of the accumulation window, in nats."""
+        batch = inputs
         # Lists are what rows carry beside tensors, such as their channels: nothing that a model takes.
         inputs = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
         labels, loss_scale = inputs.pop("labels"), inputs.pop("loss_scale", None)
-        if not model.training:
-            num_items_in_batch = None  # the batch's own mean, which `evaluation_loop` weighs
         count = (labels[:, 1:] != IGNORED).sum()
+        if not model.training:
+            num_items_in_batch = count.clamp(min=1)  # the batch's own mean, which `evaluation_loop` weighs
         means = self.train_means if model.training else self.eval_means
-        if self._fused is not None and (model.training or self.compute_metrics is None or self._generator):
+        figures = self._train_figures if model.training else self._eval_figures
+        has_no_use = model.training or self.compute_metrics is None or self._generator
+        if self._fused is not None and has_no_use and not figures.wants_logits:
             found = self._fused(
                 model,
                 inputs,
@@ -66,14 +82,19 @@ class SftTrainer(BaseTrainer):
                 loss_scale=loss_scale,
                 num_items_in_batch=num_items_in_batch,
                 want_accuracy=True,
+                want_each=figures.wants_each,
             )
-            loss, outputs = found.loss, found.outputs
-            assert found.correct is not None
-            means.add("token_acc", found.correct, count)
         else:
             outputs = model(**inputs)
             assert self.loss is not None
             loss = self.loss(outputs, labels, num_items_in_batch=num_items_in_batch, loss_scale=loss_scale)
+            found = from_logits(outputs, labels, loss, want_each=figures.wants_each)
+        figures.add(found, batch, count)
+        loss, outputs = found.loss, found.outputs
+        if self._router_coefficient and model.training:
+            means.add("aux_loss", outputs.aux_loss, 1)
+            share = 1.0 if num_items_in_batch is None else count / num_items_in_batch
+            loss = with_router_loss(loss, outputs, self._router_coefficient * share)
         if not model.training:
             means.add("loss", loss * count, count)
         elif num_items_in_batch is not None:
@@ -90,7 +111,9 @@ class SftTrainer(BaseTrainer):
     ) -> Any:
         """Losses, and where there is a generator the metric of its replies, which go to predict.jsonl."""
         only_loss = True if self._generator else prediction_loss_only
+        self._eval_figures.take()
         output = super().evaluation_loop(dataloader, description, only_loss, ignore_keys, metric_key_prefix)
+        output.metrics.update({f"{metric_key_prefix}_{key}": value for key, value in self._eval_figures.take().items()})
         if self._generator:
             generated = self._generate(self._generator, dataloader.dataset.rows)
             if self.compute_metrics is not None:
@@ -98,6 +121,12 @@ class SftTrainer(BaseTrainer):
                 output.metrics.update({f"{metric_key_prefix}_{name}": float(value) for name, value in found.items()})
             self._write(generated)
         return output
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add the figures of the tokens since the last time, log."""
+        if "loss" in logs:
+            logs.update(self._train_figures.take())
+        super().log(logs, *args, **kwargs)
 
     def _generate(self, generator: Generator, rows: Any) -> list[Generated]:
         """Each process answers its share; every process gets all replies, in the order of the rows."""
