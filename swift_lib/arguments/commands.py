@@ -8,7 +8,7 @@ from swift_lib.arguments.callbacks import CallbackArguments
 from swift_lib.arguments.command import Command
 from swift_lib.arguments.common import CommonArguments, TrackingArguments
 from swift_lib.arguments.data import DataArguments
-from swift_lib.arguments.distributed import DistributedArguments
+from swift_lib.arguments.distributed import DistributedArguments, ProcessArguments
 from swift_lib.arguments.gates import GateArguments
 from swift_lib.arguments.inference import EngineArguments, GenerationArguments, InferOptions
 from swift_lib.arguments.loss import LossArguments
@@ -70,6 +70,7 @@ class SftArguments(Command):
     measures: MetricArguments
     predict: PredictArguments
     generation: GenerationArguments
+    processes: ProcessArguments
     distributed: DistributedArguments
     tracking: TrackingArguments
     common: CommonArguments
@@ -101,6 +102,7 @@ class PretrainArguments(Command):
     measures: MetricArguments
     predict: PredictArguments
     generation: GenerationArguments
+    processes: ProcessArguments
     distributed: DistributedArguments
     tracking: TrackingArguments
     common: CommonArguments
@@ -128,6 +130,7 @@ class InferArguments(Command):
     data: DataArguments
     generation: GenerationArguments
     engine: EngineArguments
+    processes: ProcessArguments
     common: CommonArguments
 
     def problems(self) -> Iterator[str]:

@@ -7,6 +7,18 @@ from swift_lib.arguments.spec import arg
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProcessArguments:
+    """Processes of a command that can share its work."""
+
+    nproc_per_node: int | None = arg(
+        None,
+        "Processes on this node; none follows NPROC_PER_NODE, else 1 (the train component: a process a GPU).",
+        ge=1,
+        none_as=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DistributedArguments:
     """Several processes."""
 

@@ -110,8 +110,19 @@ def run_stage(name: str, words: Sequence[str]) -> int:
     args = parse(cls, words, stage.preset)
     setup_logging(args.common.log_level)
     with raise_on_signals():
-        load(f"{_PIPELINES}.{stage.main}")(args)
+        if not _runs_in_processes(name, words, args):
+            load(f"{_PIPELINES}.{stage.main}")(args)
     return 0
+
+
+def _runs_in_processes(name: str, words: Sequence[str], args: Any) -> bool:
+    """True where other processes were asked for and have done the work."""
+    from swift_lib.pipelines import launch
+
+    started = launch.plan(args.to_flat()["nproc_per_node"]) if name in launch.COMMANDS else None
+    if started:
+        launch.run_workers(started, [name, *words], debug=_asks_for_debug(words))
+    return started is not None
 
 
 def run_tool(name: str, words: Sequence[str]) -> int:
@@ -144,7 +155,10 @@ def _guarded(run: Callable[[], int], *, debug: bool) -> int:
     except SwiftError as error:
         if debug:
             raise
-        print(f"swift: {error}" if error.exit_code == 1 else str(error), file=sys.stderr)
+        from swift_lib.pipelines.launch import leave_error
+
+        if not leave_error(error):
+            print(f"swift: {error}" if error.exit_code == 1 else str(error), file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         if debug or str(error.name).startswith("swift_lib"):

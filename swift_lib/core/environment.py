@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from swift_lib.core.errors import ArgumentError
 
@@ -95,6 +96,46 @@ def local_rank() -> int:
 def world_size() -> int:
     """Number of processes of a distributed launch."""
     return _number("WORLD_SIZE", 1)
+
+
+class Launch(NamedTuple):
+    """How many processes the environment asks for, as text; "" where it says nothing."""
+
+    nproc_per_node: str = ""
+    nnodes: str = ""
+    node_rank: str = ""
+    master_addr: str = ""
+    master_port: str = ""
+
+
+def launch() -> Launch:
+    """NPROC_PER_NODE, NNODES and so on, else the names that Kubeflow Trainer sets for torchrun (PET_NPROC_PER_NODE)."""
+    return Launch(*(get(name.upper()) or get(f"PET_{name.upper()}") for name in Launch._fields))
+
+
+def has_rank() -> bool:
+    """True where somebody started this process as one of several: torchrun, or a job's controller."""
+    return get("RANK").isdigit() and get("WORLD_SIZE").isdigit()
+
+
+def has_local_rank() -> bool:
+    """True in a process that torchrun, or something like it, started. A job's controller gives ranks to nodes only."""
+    return has_rank() and get("LOCAL_RANK").isdigit()
+
+
+def local_world_size() -> int:
+    """Processes on this machine."""
+    return _number("LOCAL_WORLD_SIZE", 1)
+
+
+def launcher_pid() -> int:
+    """Our own process that started this one as one of several; 0 where it was somebody else."""
+    return _number("SWIFT_LAUNCHER_PID", 0)
+
+
+def worker_errors() -> str:
+    """Folder in which a process that our own launcher started leaves its error, or ""."""
+    return get("SWIFT_WORKER_ERRORS")
 
 
 def kfp_run_id() -> str:

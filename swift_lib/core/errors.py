@@ -18,6 +18,8 @@ SwiftError                 exit status 1, one paragraph: what, where, what to do
 ├── TrainingError
 ├── EngineError
 ├── PipelineError
+├── WorkerFailed           exit status of the process that failed
+├── PeerFailed             the same, in the other processes of the run
 └── Interrupted            exit status 128 + signal number
 """
 
@@ -124,6 +126,27 @@ class EngineError(SwiftError):
 
 class PipelineError(SwiftError):
     """A pipeline or a stage of it failed."""
+
+
+class WorkerFailed(SwiftError):
+    """One of the processes that a command started ended with this error, told as that process told it."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+        self.args = (text, exit_code)
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class PeerFailed(WorkerFailed):
+    """Another process of this run failed, and tells why; this one ends with it and says nothing."""
+
+    def __init__(self, rank: int, text: str, exit_code: int) -> None:
+        super().__init__(text, exit_code)
+        self.rank = rank
+        self.args = (rank, text, exit_code)
 
 
 class Interrupted(SwiftError):

@@ -2,14 +2,18 @@
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from swift_lib.arguments import InferArguments, as_arguments, save_args
-from swift_lib.core.errors import SwiftError
+from swift_lib.core.distributed import Processes, join
+from swift_lib.core.errors import ArgumentError, SwiftError
+from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import write_manifest
 from swift_lib.core.outputs import claim_output, finish_output
 from swift_lib.core.seeding import seed_everything
@@ -35,40 +39,64 @@ class InferResult:
 def infer_main(args: InferArguments | Sequence[str] | Mapping[str, Any] | None = None) -> InferResult:
     """Answer the rows of `val_dataset`; without one, hold a conversation on the terminal."""
     arguments = as_arguments(InferArguments, args)
-    seed_everything(arguments.common.seed)
-    if not arguments.data.val_dataset:
+    with join() as processes:
+        seed_everything(arguments.common.seed)
+        if arguments.data.val_dataset:
+            return _batch(arguments, processes)
+        if processes.size > 1:
+            raise ArgumentError(["--val_dataset: several processes answer rows; a conversation needs one"])
         engine = build_engine(arguments)
         converse(engine, request_options(arguments), system=arguments.template.system, read=input)
         return InferResult(None, 0)
-    return _batch(arguments)
 
 
-def _batch(arguments: InferArguments) -> InferResult:
+def _batch(arguments: InferArguments, processes: Processes) -> InferResult:
+    """Each process answers its part of the rows into a file of its own; the first joins them."""
     options = arguments.infer
-    with claim_output(options.output_dir) as claim:
-        save_args(arguments, claim.folder)
+    folder = Path(options.output_dir)
+    target = Path(options.result_path) if options.result_path else folder / RESULTS
+    with claim_output(folder) if processes.is_first else nullcontext():
+        with processes.first("claim") as is_first:
+            if is_first:
+                save_args(arguments, folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
         rows = read_rows(arguments.data.val_dataset, arguments, limit=options.val_dataset_sample or 0)
+        bounds = [len(rows) * rank // processes.size for rank in range(processes.size + 1)]
+        mine = range(bounds[processes.rank], bounds[processes.rank + 1])
         engine = build_engine(arguments)
-        target = Path(options.result_path) if options.result_path else claim.folder / RESULTS
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.part")
-        with aside.open("w", encoding="utf-8") as stream:
-            for row in _answers(engine, request_options(arguments), rows, options.write_batch_size):
+        with _part(target, processes.rank).open("w", encoding="utf-8") as stream:
+            for row in _answers(engine, request_options(arguments), rows, mine, options.write_batch_size):
                 stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-        aside.replace(target)
-        inputs = [{"name": "val_dataset", "uri": source} for source in arguments.data.val_dataset]
-        write_manifest(claim.folder, stage="infer", arguments=arguments.to_flat(), inputs=inputs)
-        finish_output(claim.folder)
+        processes.all_here("answered")
+        if processes.is_first:
+            _join_parts(target, processes.size)
+            inputs = [{"name": "val_dataset", "uri": source} for source in arguments.data.val_dataset]
+            write_manifest(folder, stage="infer", arguments=arguments.to_flat(), inputs=inputs)
+            finish_output(folder)
     logger.info("%d answers are in %s", len(rows), target)
     return InferResult(target, len(rows))
 
 
+def _part(target: Path, rank: int) -> Path:
+    return target.with_name(f"{ASIDE}{target.name}-{rank}")
+
+
+def _join_parts(target: Path, count: int) -> None:
+    parts = [_part(target, rank) for rank in range(count)]
+    with parts[0].open("ab") as whole:
+        for part in parts[1:]:
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, whole)
+            part.unlink()
+    parts[0].replace(target)
+
+
 def _answers(
-    engine: Any, config: RequestConfig, rows: Sequence[dict[str, Any]], group: int
+    engine: Any, config: RequestConfig, rows: Sequence[dict[str, Any]], wanted: range, group: int
 ) -> Iterator[dict[str, Any]]:
-    size = group if group > 0 else len(rows)
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
+    size = group if group > 0 else max(1, len(wanted))
+    for start in wanted[::size]:
+        part = rows[start : min(start + size, wanted.stop)]
         split = [split_answer(row) for row in part]
         requests = [InferRequest.of_row(prompt, row) for (prompt, _), row in zip(split, part, strict=True)]
         responses = ask(engine, requests, config, "the data set", first=start)

@@ -14,12 +14,13 @@ import torch
 
 from swift_lib.arguments import PretrainArguments, SftArguments, as_arguments, save_args
 from swift_lib.core import environment
+from swift_lib.core.distributed import Processes, join
 from swift_lib.core.errors import DataError, ManifestError
 from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.seeding import seed_everything
-from swift_lib.core.signals import stop_flag
+from swift_lib.core.signals import StopFlag, stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.infer_engine.sampling import Sampling
@@ -72,53 +73,68 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
 
 def fine_tune(args: TrainingCommand) -> SftResult:
     """`sft_main`, of arguments that are read already."""
+    with stop_flag() as flag, join() as processes:
+        _refuse_early(args)
+        with stage_output(args, "train", records=RECORDS, processes=processes) as output:
+            return _run(args, flag, processes, output)
+
+
+def _refuse_early(args: TrainingCommand) -> None:
+    """Raise what can be known before any work is done."""
     flat = args.to_flat()
     require_quantization(FlatView(flat))
     tell_unused_losses(args.train.loss_type)
-    to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)  # refused before work is done
-    with stop_flag() as flag, stage_output(args, "train", records=RECORDS) as output:
-        remove_incomplete(output.folder)
-        train, validation = _datasets(args, output)
-        flag.check()
-        with memory_errors(str(output.folder)):
-            model, template = _load(args)
-            if args.data.cached_dataset:
-                _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
-            model, base = _tune(args, model, template)
-            data = training_data(args, template, train, validation)
-            hf_arguments = _hf_arguments(args, template, data)
-            trained_on = _trained_on(train, template, data, hf_arguments) | {
-                "base": base["sha256"],
-                "trained": content_hash(trained_parameters(model)),
-            }
-            trainer = _trainer(args, hf_arguments, model, template, data)
-            describe = partial(_describe, args, template, base, train.folder.parent)
-            if data.joins_rows:
-                with trainer.accelerator.autocast():
-                    require_isolation(trainer.model)
-            run = TrainingRun(args, trainer, flag, output.folder, trained_on, describe)
-            report = Report(output.tracker)
-            trainer.add_callback(report)
-            with closing(report):
-                metrics = run.train(output.tracker) | report.figures()
+    to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)
+
+
+def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: StageOutput) -> SftResult:
+    with processes.first("data") as is_first:
+        if is_first:
+            remove_incomplete(output.folder)
+        train, validation = _datasets(args, output, make=is_first)
+    flag.check()
+    with memory_errors(str(output.folder)):
+        model, template = _load(args)
+        if args.data.cached_dataset:
+            _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
+        model, base = _tune(args, model, template)
+        data = training_data(args, template, train, validation)
+        hf_arguments = _hf_arguments(args, template, data)
+        trained_on = _trained_on(train, template, data, hf_arguments) | {
+            "base": base["sha256"],
+            "trained": content_hash(trained_parameters(model)),
+        }
+        trainer = _trainer(args, hf_arguments, model, template, data)
+        describe = partial(_describe, args, template, base, train.folder.parent)
+        if data.joins_rows:
+            with trainer.accelerator.autocast():
+                require_isolation(trainer.model)
+        run = TrainingRun(args, trainer, flag, output.folder, trained_on, describe, processes)
+        report = Report(output.tracker)
+        trainer.add_callback(report)
+        with closing(report):
+            metrics = run.train(output.tracker) | report.figures()
+        if processes.is_first:
             require_unchanged(trainer.model, base["sha256"], str(output.folder))
-            _save_final(trainer, output.folder / FINAL, describe)
-            metrics |= run.publish(output.folder / FINAL)
+        _save_final(trainer, output.folder / FINAL, describe, processes)
+        metrics |= run.publish(output.folder / FINAL)
+    if processes.is_first:
         _draw(trainer.state.log_history, output)
-        metrics |= {"rows": float(len(train)), "validation_rows": float(len(validation or ()))}
-        metrics["rows_per_second"] *= len(train) / len(data.train)  # the Trainer counts packs
-        output.write_metrics(metrics, step=trainer.state.global_step)
-        output.extra |= {"base": base, "datasets": {"train": train.digest}, **data.facts}
+    metrics |= {"rows": float(len(train)), "validation_rows": float(len(validation or ()))}
+    metrics["rows_per_second"] *= len(train) / len(data.train)  # the Trainer counts packs
+    output.write_metrics(metrics, step=trainer.state.global_step)
+    output.extra |= {"base": base, "datasets": {"train": train.digest}, **data.facts}
     return SftResult(str(output.folder), str(output.folder / FINAL), metrics)
 
 
-def _datasets(args: TrainingCommand, output: StageOutput) -> tuple[TokenDataset, TokenDataset | None]:
-    """The splits to train on and to validate with, made here where no artifact is given."""
+def _datasets(args: TrainingCommand, output: StageOutput, *, make: bool) -> tuple[TokenDataset, TokenDataset | None]:
+    """The splits to train on and to validate with, made where no artifact is given; `make` False: they are made."""
     folder = output.folder / DATASET
     if args.data.cached_dataset:
         folder = Path(local_model(args.data.cached_dataset))
-        _require_whole(folder)
-    else:
+        if make:
+            _require_whole(folder)
+    elif make:
         folder.mkdir(exist_ok=True)
         _, summary = tokenise_into(args, folder)
         output.extra |= summary
@@ -278,12 +294,15 @@ def _describe(
     write_manifest(folder, stage=stage, arguments=args.to_flat(), extra={"step": step, "base": base, **facts})
 
 
-def _save_final(trainer: Any, folder: Path, describe: Describe) -> None:
-    """Weights and tokenizer, written aside and renamed."""
+def _save_final(trainer: Any, folder: Path, describe: Describe, processes: Processes) -> None:
+    """Weights and tokenizer, written aside and renamed. Weights that are spread are collected by all processes."""
     aside = folder.with_name(f"{ASIDE}{folder.name}")
-    shutil.rmtree(aside, ignore_errors=True)
     with disk_errors(str(folder)):
+        if processes.is_first:
+            shutil.rmtree(aside, ignore_errors=True)
         trainer.save_model(str(aside))
+        if not processes.is_first:
+            return
         describe("final", trainer.state.global_step, aside, {})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swift_lib.arguments import Command, save_args
+from swift_lib.core.distributed import ALONE, Processes
 from swift_lib.core.files import write_atomic
 from swift_lib.core.manifest import MANIFEST, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import claim_output, disk_errors, finish_output
@@ -27,15 +28,20 @@ class StageOutput:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     """What the manifest says beside its standard entries."""
+    writes: bool = True
+    """False in all processes but the first: what they write and note is dropped."""
 
     def add_input(self, name: str, uri: str | Path) -> None:
         """Note what the stage reads, with the digest of its manifest where it has one."""
+        if not self.writes:
+            return
         known = {"digest": read_manifest(str(uri))["digest"]} if has_manifest(str(uri)) else {}
         self.inputs.append({"name": name, "uri": str(uri), **known})
 
     def write_text(self, name: str, text: str) -> None:
         """Write one file whole."""
-        write_atomic(self.folder / name, text.encode())
+        if self.writes:
+            write_atomic(self.folder / name, text.encode())
 
     def write_json(self, name: str, value: Any) -> None:
         """Write one JSON file whole."""
@@ -53,16 +59,25 @@ class StageOutput:
 
 
 @contextmanager
-def stage_output(args: Command, stage: str, *, records: str = "") -> Iterator[StageOutput]:
+def stage_output(
+    args: Command, stage: str, *, records: str = "", processes: Processes = ALONE
+) -> Iterator[StageOutput]:
     """Claim the output folder, track, and write args.json first and the manifest last.
 
-    `records` names a file of the folder that gets a copy of everything tracked, one JSON object a line.
+    `records` names a file of the folder that gets a copy of everything tracked, one JSON object a line. Of several
+    `processes` the first does all that; the others begin when the folder is claimed and end without waiting.
     """
     begin = time.monotonic()
     flat = args.to_flat()
+    if not processes.is_first:
+        processes.told("claimed")
+        seed_everything(flat["seed"])
+        yield StageOutput(Path(args.output_dir), Tracker(None, "", "", False, None), writes=False)
+        return
     with claim_output(args.output_dir) as claim, disk_errors(str(claim.folder)):
         seed_everything(flat["seed"])
         save_args(args, claim.folder)
+        processes.tell("claimed")
         with Tracker.open(
             uri=flat["track_uri"],
             experiment=flat["track_experiment"],

@@ -45,6 +45,16 @@ class Start(NamedTuple):
     origin: str = ""
     adopted: tuple[int, ...] = ()
 
+    def plain(self) -> list[Any]:
+        """For other processes: as JSON holds it."""
+        return [None if self.checkpoint is None else str(self.checkpoint), *self[1:]]
+
+    @classmethod
+    def of(cls, plain: list[Any]) -> "Start":
+        """Undo `plain`."""
+        checkpoint, weights_only, origin, adopted = plain
+        return cls(None if checkpoint is None else Path(checkpoint), weights_only, origin, tuple(adopted))
+
 
 @dataclass(frozen=True)
 class Run:

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from swift_lib.core.distributed import ALONE, Processes
 from swift_lib.core.errors import Interrupted
 from swift_lib.core.manifest import read_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.signals import StopFlag
 from swift_lib.core.tracking import Tracker
-from swift_lib.pipelines.starting_point import Run, find_start
+from swift_lib.pipelines.starting_point import Run, Start, find_start
 from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.checkpoint_store import CheckpointStore
 from swift_lib.trainers.leaving import LeaveOnSignal
@@ -28,13 +29,24 @@ class TrainingRun:
     """
 
     def __init__(
-        self, args: Any, trainer: Any, flag: StopFlag, folder: Path, trained_on: Mapping[str, Any], describe: Describe
+        self,
+        args: Any,
+        trainer: Any,
+        flag: StopFlag,
+        folder: Path,
+        trained_on: Mapping[str, Any],
+        describe: Describe,
+        processes: Processes = ALONE,
     ) -> None:
         self._args, self._trainer, self._flag, self._folder = args, trainer, flag, folder
+        self._processes = processes
         batches = len(trainer.get_train_dataloader())
-        self.start = find_start(Run(args, folder, trained_on, lambda step: position(step, batches, trainer.args)))
+        run = Run(args, folder, trained_on, lambda step: position(step, batches, trainer.args))
+        found = processes.from_first("start", find_start(run).plain() if processes.is_first else None)
+        self.start = Start.of(found)
         uri, limit = args.train.checkpoint_uri, args.train.save_total_limit
-        self._store = CheckpointStore(uri, limit, adopted=self.start.adopted) if uri else None
+        copies = uri and processes.is_first
+        self._store = CheckpointStore(uri, limit, adopted=self.start.adopted) if copies else None
         facts = {TRAINED_ON: dict(trained_on), STARTED_FROM: self.start.origin}
         self._saves = CompleteCheckpoints(limit, partial(_described, describe, facts), self._store)
         # After all others, so that what those ask for is known.
@@ -53,14 +65,18 @@ class TrainingRun:
                 result = self._trainer.train(resume_from_checkpoint=None if start is None else str(start))
             self._flag.check()
         except Interrupted:
-            remove_incomplete(self._folder)
+            self._remove_incomplete()
             if self._store is not None:
                 self._store.leave(self._args.train.checkpoint_grace - self._flag.seconds)
             raise
         except Exception:
-            remove_incomplete(self._folder)  # a save that failed half-way, say on a full disk, must not look like one
+            self._remove_incomplete()  # a save that failed half-way, say on a full disk, must not look like one
             raise
         return figures(self._trainer, result)
+
+    def _remove_incomplete(self) -> None:
+        if self._processes.is_first:
+            remove_incomplete(self._folder)
 
     def publish(self, final: Path) -> dict[str, float]:
         """See the newest checkpoint and the final weights to `checkpoint_uri`; how many copies failed on the way."""

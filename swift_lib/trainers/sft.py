@@ -96,7 +96,7 @@ class SftTrainer(BaseTrainer):
             share = 1.0 if num_items_in_batch is None else count / num_items_in_batch
             loss = with_router_loss(loss, outputs, self._router_coefficient * share)
         if not model.training:
-            means.add("loss", loss * count, count)
+            means.add("loss", torch.where(count > 0, loss * count, 0.0), count)
         elif num_items_in_batch is not None:
             loss = self.for_all_processes(loss)
         return (loss, outputs) if return_outputs else loss
