@@ -137,15 +137,16 @@ class Tracker:
             self._sender.start()
 
     def rewind(self, step: int) -> None:
-        """Forget in the local file what an earlier try recorded after `step`, which the run comes to again, and what is
-        there twice. (In the store both stay: it deletes no points.)
+        """Forget in the local file what an earlier try recorded after `step`, which the run comes to again, and at its
+        end, which was none (`train_loss`), and what is there twice. (In the store both stay: it deletes no points.)
         """
         if self._local is None or not self._local.is_file():
             return
         kept: dict[str, None] = {}
         for line in self._local.read_text(encoding="utf-8").splitlines():
             try:
-                if json.loads(line).get("step", step) <= step:
+                record = json.loads(line)
+                if record.get("step", step) <= step and "train_loss" not in record:
                     kept[line] = None
             except ValueError:  # the process was killed while it wrote this
                 continue

@@ -1,10 +1,15 @@
 """Each process reads its own share of every batch."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from swift_lib.core.seeding import derive_seed, drawn_from
 
 _BLOCK = 1 << 13  # positions that are turned into rows at a time
 
@@ -64,12 +69,34 @@ class OrderedRows(Dataset[Any]):
 
     def __init__(self, rows: Sequence[Any], blank: Callable[[Any], Any]) -> None:
         self.rows, self._blank = rows, blank
+        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
         return self.rows[index] if index >= 0 else self._blank(self.rows[~index])
+
+    def __getitems__(self, indices: list[int]) -> list[int]:
+        """What torch's loader hands to the collator: the numbers, which `_Batches` makes rows of."""
+        return indices
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """Makes a batch of row numbers, in whichever process.
+
+    What is drawn on the way (a plugin's collator may) follows from the seed, the epoch and the rows: it is the same for
+    any number of workers and after a resume, and draws nothing from the generators that the model uses.
+    """
+
+    rows: OrderedRows
+    collate: Callable[[list[Any]], Any]
+    seed: int
+
+    def __call__(self, indices: list[int]) -> Any:
+        with drawn_from(derive_seed(self.seed, "batch", self.rows.epoch, *indices)):
+            return self.collate([self.rows[index] for index in indices])
 
 
 class SeekableLoader(DataLoader[Any]):
@@ -78,16 +105,33 @@ class SeekableLoader(DataLoader[Any]):
     batches: ShardedBatches
 
     @classmethod
-    def of(cls, rows: OrderedRows, batches: ShardedBatches, **options: Any) -> Self:
-        """Build one; options are those of torch's DataLoader."""
-        loader = cls(rows, batch_sampler=batches, **options)
+    def of(
+        cls,
+        rows: OrderedRows,
+        batches: ShardedBatches,
+        *,
+        collate_fn: Callable[[list[Any]], Any],
+        seed: int = 0,
+        **options: Any,
+    ) -> Self:
+        """Build one. seed: of what a collator draws; options are those of torch's DataLoader."""
+        loader = cls(
+            rows,
+            batch_sampler=batches,
+            collate_fn=_Batches(rows, collate_fn, seed),
+            worker_init_fn=_leave_group,
+            # Without one of its own the loader would draw from the generator that dropout draws from.
+            generator=torch.Generator().manual_seed(seed),
+            **options,
+        )
         loader.batches = batches
-        loader._options = options
+        loader._options = {"collate_fn": collate_fn, "seed": seed, **options}
         return loader
 
     def set_epoch(self, epoch: int) -> None:
         """Give the rows of another epoch from now on."""
         self.batches.set_epoch(epoch)
+        self.dataset.epoch = epoch
 
     def at(self, batch: int) -> Self:
         """The same loader, beginning at a batch (of the epoch that is set on it)."""
@@ -97,6 +141,12 @@ class SeekableLoader(DataLoader[Any]):
         )
         batches.epoch, batches.first = ours.epoch, batch
         return self.of(self.dataset, batches, **self._options)
+
+
+def _leave_group(_worker: int) -> None:
+    """A signal to our process group (Ctrl-C, a launcher's end) is ours to deal with: workers serve until we leave."""
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
 
 
 def blank_labels(row: Any) -> Any:

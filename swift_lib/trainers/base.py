@@ -142,8 +142,7 @@ class BaseTrainer(ResumableTrainer):
             num_workers=args.dataloader_num_workers,
             prefetch_factor=args.dataloader_prefetch_factor,
             pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
-            # Without one of its own the loader would draw from the generator that dropout draws from.
-            generator=torch.Generator().manual_seed(derive_seed(args.seed, "loader")),
+            seed=derive_seed(args.seed, "loader"),
         )
 
     @property

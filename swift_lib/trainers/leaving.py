@@ -1,4 +1,4 @@
-"""Leaving a training well after a signal, all processes at the same step."""
+"""Leaving a training of ours well after a signal."""
 
 import signal
 from typing import Any
@@ -11,16 +11,15 @@ from swift_lib.trainers.resumable import EvaluationLeft
 
 
 class LeaveOnSignal(GracefulExitCallback):
-    """After a signal: finish the step, save a checkpoint, stop; break off an evaluation.
+    """Finish the step, save a checkpoint, stop; break off an evaluation.
 
-    The processes agree after each step and each batch of an evaluation. A checkpoint at the last step of an epoch is
-    put off until the epoch has ended, so that what is logged and evaluated there is in it.
+    A checkpoint at the last step of an epoch is put off until the epoch has ended, so that what is logged and evaluated
+    there is in it.
     """
-
-    _flag: StopFlag
 
     def __init__(self, flag: StopFlag) -> None:
         super().__init__(flag=flag)
+        self._stop = flag
         self._puts_off = False
 
     def on_train_begin(
@@ -29,7 +28,7 @@ class LeaveOnSignal(GracefulExitCallback):
         """Nothing is lost by leaving before the first step."""
         super().on_train_begin(args, state, control, **kwargs)
         if self._agreed():
-            self._flag.check()
+            self._stop.check()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -58,7 +57,7 @@ class LeaveOnSignal(GracefulExitCallback):
         """Raise EvaluationLeft after a signal."""
         self._leaving = self._leaving or self._agreed()
         if self._leaving:
-            raise EvaluationLeft(self._flag.signum or signal.SIGTERM)
+            raise EvaluationLeft(self._stop.signum or signal.SIGTERM)
 
 
 def _ends_epoch(state: TrainerState) -> bool:

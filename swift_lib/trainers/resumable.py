@@ -44,6 +44,12 @@ class ResumableTrainer(transformers.Trainer):
         """Mean training loss of all steps, those before a resume included; once training has ended."""
         return float(self._total_loss_scalar / max(1, self.state.global_step))
 
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """transformers divides the loss of all steps by the number of those since the start."""
+        if "train_loss" in logs:
+            logs["train_loss"] = self.mean_loss
+        super().log(logs, *args, **kwargs)
+
     # -- saving ----------------------------------------------------------------------------------------------------
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

@@ -211,3 +211,23 @@ def test_other_ranks_track_nothing(uri: str, tmp_path: Path, monkeypatch: pytest
     with open_tracker(uri, "key7", local=tmp_path / "m.jsonl") as tracker:
         tracker.metrics({"loss": 1.0}, 1)
     assert not tracker.active and not (tmp_path / "m.jsonl").exists()
+
+
+def test_going_back_forgets_what_comes_again(tmp_path: Path) -> None:
+    """A try that was killed: records beyond the checkpoint, a half-written line, the same parameters twice."""
+    file = tmp_path / "metrics.jsonl"
+    tracker = Tracker(None, "", "", False, file)
+    tracker.params({"a": 1})
+    for step in (1, 2, 3):
+        tracker.metrics({"loss": 1 / step}, step)
+    tracker.metrics({"train_loss": 2.0}, 2)
+    with open(file, "a", encoding="utf-8") as stream:
+        stream.write('{"step": 2, "lo')
+    tracker.params({"a": 1})
+    tracker.rewind(2)
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [record.get("step") for record in records] == [None, 1, 2]
+    tracker.rewind(-1)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == records[:1]
+    Tracker(None, "", "", False, tmp_path / "none.jsonl").rewind(3)
+    assert not (tmp_path / "none.jsonl").exists()

@@ -1,5 +1,9 @@
 """Processes share every batch: the rows of a step are the same however many they are."""
 
+import os
+import random
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -64,10 +68,45 @@ def test_a_loader_begins_at_any_batch(workers: int) -> None:
 
 def test_a_loader_leaves_the_global_generator_alone() -> None:
     batches = ShardedBatches(TrainingOrder(8, 1), 2)
-    loader = SeekableLoader.of(OrderedRows(range(8), abs), batches, generator=torch.Generator())
+    loader = SeekableLoader.of(OrderedRows(range(8), abs), batches, collate_fn=_noisy)
     before = torch.get_rng_state()
     list(loader)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def _noisy(rows: list[int]) -> list[float]:
+    """A plugin's collator that draws from all generators."""
+    return [*rows, random.random(), float(np.random.rand()), float(torch.rand(()))]
+
+
+def test_what_a_collator_draws_follows_from_epoch_and_rows() -> None:
+    def drawn(workers: int, seed: int = 3) -> list[list[list[float]]]:
+        batches = ShardedBatches(TrainingOrder(20, 1), 3)
+        loader = SeekableLoader.of(
+            OrderedRows(range(20), abs), batches, collate_fn=_noisy, seed=seed, num_workers=workers
+        )
+        epochs = []
+        for epoch in (0, 1):
+            loader.set_epoch(epoch)
+            epochs.append(list(loader))
+        assert list(loader.at(4)) == epochs[1][4:]
+        return epochs
+
+    here = drawn(0)
+    assert drawn(2) == here != drawn(0, seed=4)
+    draws = {batch[-1] for epoch in here for batch in epoch}
+    assert len(draws) == sum(map(len, here)), "each batch of each epoch draws anew"
+
+
+@pytest.mark.skipif(not hasattr(os, "getpgid"), reason="no process groups here")
+def test_workers_do_not_get_the_signals_of_our_group() -> None:
+    batches = ShardedBatches(TrainingOrder(4, 1), 2)
+    loader = SeekableLoader.of(OrderedRows(range(4), abs), batches, collate_fn=_group, num_workers=1)
+    assert all(group not in (os.getpgid(0), 0) for group in loader)
+
+
+def _group(rows: list[int]) -> int:
+    return os.getpgid(0)
 
 
 def test_blank_rows_keep_their_tokens_and_train_none() -> None:
