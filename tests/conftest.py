@@ -43,6 +43,30 @@ def tiny_model(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.make_tiny_model(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(scope="session")
+def learning() -> Any:
+    """The module tests/learning.py: fifty steps of training, and what came of them."""
+    spec = importlib.util.spec_from_file_location("learning", ROOT / "tests" / "learning.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture()
+def learn(learning: Any, tiny_model: Path, tmp_path: Path) -> Any:
+    """Train the tiny model for fifty steps in a folder of its own; options as flags, `note` as in tests/learning.py."""
+
+    def run(folder: str = "out", note: Any = None, **more: Any) -> Any:
+        rows = tmp_path / "rows.jsonl"
+        if not rows.exists():
+            learning.write_rows(rows)
+        return learning.learn(learning.flags(tiny_model, rows, tmp_path / folder, **more), note)
+
+    return run
+
+
 @pytest.fixture()
 def chat_rows() -> list[dict[str, Any]]:
     """40 single-turn conversations in the standard form."""
