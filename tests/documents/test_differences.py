@@ -10,6 +10,9 @@ BLOCKS = {
     "agent_template_debug.py": ("architecture-4.0.md", 'data = {"tools"'),
     "loss_scale_debug.py": ("architecture-4.0.md", "loss_scale='hermes'"),
     "custom_loss_scale.py": ("architecture-4.0.md", "class CustomLossScale(LossScale):"),
+    "custom_callback.py": ("architecture-4.0.md", "class CustomCallback(TrainerCallback):"),
+    "custom_extra_callbacks.py": ("pluginization-3.0-zh.md", "class CustomCallback(TrainerCallback):"),
+    "custom_optimizers.py": ("pluginization-3.0-zh.md", "def create_custom_optimizers(args, model, dataset):"),
     "last_round_loss_scale.py": ("pluginization-3.0-zh.md", "class LastRoundLossScale(LossScale):"),
 }
 
