@@ -5,14 +5,13 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 
-from swift_lib.core.errors import EngineError, ModelError, SwiftError, TemplateError
+from swift_lib.core.errors import EngineError, SwiftError, TemplateError
 from swift_lib.core.progress import Progress
 from swift_lib.core.seeding import derive_seed
 from swift_lib.core.types import (
@@ -33,12 +32,15 @@ from swift_lib.infer_engine.generation import Row, generate_batch, last_run, neg
 from swift_lib.infer_engine.reply import Reply, StopRules
 from swift_lib.infer_engine.sampling import Sampling
 from swift_lib.infer_engine.tool_calls import split_reply
+from swift_lib.merge.in_memory import fold
+from swift_lib.merge.kinds import MERGES
 from swift_lib.model.loader import get_model_processor
 from swift_lib.template.base import with_token_ids
 from swift_lib.template.choose import get_template
 from swift_lib.template.face import Template
 from swift_lib.template.mask import MaxLengthError
 from swift_lib.template.tools import parse_tools
+from swift_lib.tuner_plugin.calling import load_adapter, merge_with, saved_kind, tuner_of
 
 logger = logging.getLogger(__name__)
 
@@ -289,10 +291,11 @@ def _batches(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _with_adapter(model: Any, folder: str) -> Any:
-    """Add an adapter to the weights: the next one may stand on it, and generation costs what the base's does."""
-    if not Path(folder, "adapter_config.json").is_file():
-        raise ModelError("there is no adapter", where=folder, fix="name a folder that holds adapter_config.json")
-    return PeftModel.from_pretrained(model, folder).merge_and_unload()
+    """Add an adapter, into the weights where it can be: then the next one may stand on it, and generation costs what
+    the base's does."""
+    tuned = load_adapter(model, folder)
+    kind = saved_kind(folder)[1]
+    return fold(tuned, partial(merge_with, tuner_of(folder))) if kind in MERGES else tuned
 
 
 def _with_index(on_text: Any, choice: int) -> Any:

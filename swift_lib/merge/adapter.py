@@ -9,11 +9,10 @@ from safetensors import SafetensorError, safe_open
 
 from swift_lib.core.errors import ManifestError, ModelError
 from swift_lib.core.manifest import check, has_manifest
+from swift_lib.merge.kinds import require_mergeable
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-# The kinds whose update is a matrix that can be added to the base weight. IA3 and the like scale activations or steer.
-MERGEABLE = ("LORA", "ADALORA")
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,18 @@ class Adapter:
     keys: frozenset[str]
 
 
-def read_adapter(folder: str | Path) -> Adapter:
-    """Read what an adapter consists of. Raises ModelError or ManifestError, naming the file, if it is not whole."""
+def read_adapter(folder: str | Path, *, is_own: bool = False) -> Adapter:
+    """Read what an adapter consists of. Raises ModelError, naming the file, if it is not whole or of a kind that cannot
+    be merged.
+
+    is_own: a plugin's tuner wrote it, and knows by itself which files there are and how they are merged.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError("No such adapter folder", where=str(folder), fix="give the folder with adapter_config.json")
+    if is_own:
+        _require_unchanged(folder)
+        return Adapter(folder, {}, frozenset())
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(
@@ -37,6 +43,16 @@ def read_adapter(folder: str | Path) -> Adapter:
                 where=str(folder),
                 fix="give final/ or a complete checkpoint of a training run, or train again",
             )
+    _require_unchanged(folder)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{CONFIG} is not valid JSON: {error}", where=str(folder)) from error
+    require_mergeable(str(config.get("peft_type")), str(folder))
+    return Adapter(folder, config, frozenset(tensor_names(folder / WEIGHTS)))
+
+
+def _require_unchanged(folder: Path) -> None:
     if has_manifest(folder):
         try:
             check(folder)
@@ -44,18 +60,6 @@ def read_adapter(folder: str | Path) -> Adapter:
             raise ModelError(
                 f"The adapter is damaged: {error.what}", where=str(folder), fix="copy it again, or take a checkpoint"
             ) from error
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{CONFIG} is not valid JSON: {error}", where=str(folder)) from error
-    kind = str(config.get("peft_type"))
-    if kind not in MERGEABLE:
-        raise ModelError(
-            f"An adapter of type {kind} cannot be merged; these can: {', '.join(MERGEABLE)}",
-            where=str(folder),
-            fix="serve it beside its base with --adapters",
-        )
-    return Adapter(folder, config, frozenset(tensor_names(folder / WEIGHTS)))
 
 
 def tensor_names(path: Path) -> list[str]:

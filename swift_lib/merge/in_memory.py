@@ -1,9 +1,9 @@
-"""Merging with the whole model in memory: W' = W + (alpha / r) B A (LoRA, arXiv:2106.09685, section 4.1).
+"""Merging with the whole model in memory, such as W' = W + (alpha / r) B A (LoRA, arXiv:2106.09685, section 4.1).
 
 Checked by what the model says before and after."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,19 @@ _PROBE = (2, 48)  # rows and tokens of the input on which merged and unmerged mo
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 
 
+Load = Callable[[Any, str], Any]
+Merge = Callable[[Any], Any]
+
+
+def _load_with_peft(model: Any, folder: str) -> Any:
+    # As in training, so that the same parameters count as frozen.
+    return PeftModel.from_pretrained(model, folder, is_trainable=True)
+
+
+def _merge_with_peft(tuned: Any) -> Any:
+    return tuned.merge_and_unload(safe_merge=True)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the merge of one adapter did to the logits of a fixed input (largest absolute differences)."""
@@ -33,57 +46,77 @@ class Evidence:
     largest_logit: float
 
 
-def attach(model: torch.nn.Module, adapter: Adapter) -> Any:
-    """The model with the adapter beside its weights. Raises ModelError unless every tensor of both found the other."""
+@dataclass(frozen=True)
+class Attached:
+    """A model with an adapter beside its weights, and what the model said without it."""
+
+    model: Any
+    base_logits: torch.Tensor
+
+
+def attach(model: torch.nn.Module, adapter: Adapter, load: Load = _load_with_peft) -> Attached:
+    """The model with the adapter beside its weights. Raises ModelError unless every tensor of both found the other.
+
+    load: (model, folder) -> the model with the adapter.
+    """
+    base = _logits(model.eval())
+    fix = f"give the base it was trained on ({adapter.config.get('base_model_name_or_path')}) as --model"
     try:
-        # As in training, so that the same parameters count as frozen.
-        tuned = PeftModel.from_pretrained(model, str(adapter.folder), is_trainable=True)
+        tuned = load(model, str(adapter.folder))
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
-            f"The adapter does not fit this base model: {_first_lines(error)}",
-            where=str(adapter.folder),
-            fix=f"give the base it was trained on ({adapter.config.get('base_model_name_or_path')}) as --model",
+            f"The adapter does not fit this base model: {_first_lines(error)}", where=str(adapter.folder), fix=fix
         ) from error
-    expected = set(get_peft_model_state_dict(tuned))
+    expected = set(get_peft_model_state_dict(tuned)) if isinstance(tuned, PeftModel) and adapter.keys else adapter.keys
     unmatched, absent = sorted(adapter.keys - expected), sorted(expected - adapter.keys)
     if unmatched or absent:
         raise ModelError(
             f"{len(unmatched)} tensors of the adapter match no weight of the model{_some(unmatched)}, and "
             f"{len(absent)} that the model needs are not in the adapter{_some(absent)}",
             where=str(adapter.folder),
-            fix=f"give the base it was trained on ({adapter.config.get('base_model_name_or_path')}) as --model",
+            fix=fix,
         )
-    return tuned
+    return Attached(tuned, base)
 
 
-def merge_attached(tuned: Any, adapter: Adapter) -> tuple[torch.nn.Module, Evidence]:
-    """The plain model with the adapter added to its weights, and what that did to its logits."""
-    tuned.eval()
-    probe = _probe(tuned)
-    with torch.inference_mode():
-        with tuned.disable_adapter():
-            base = tuned(input_ids=probe).logits.float()
-        before = tuned(input_ids=probe).logits.float()
-    was_tied = _untie_where_touched(tuned)
+def merge_attached(
+    attached: Attached, adapter: Adapter, merge: Merge = _merge_with_peft
+) -> tuple[torch.nn.Module, Evidence]:
+    """The plain model with the adapter in its weights, and what that did to its logits.
+
+    merge: (model with the adapter) -> plain model; ValueError where that is not finite.
+    """
+    before = _logits(attached.model.eval())
     try:
-        model = tuned.merge_and_unload(safe_merge=True)
+        model = fold(attached.model, merge)
     except ValueError as error:
         raise ModelError(
             f"The merged weights are not finite: {_first_lines(error)}", where=str(adapter.folder), fix="train again"
         ) from error
-    if was_tied:
-        _settle_tying(model)
-    with torch.inference_mode():
-        after = model(input_ids=probe).logits.float()
+    after = _logits(model.eval())
     evidence = Evidence(
         adapter=str(adapter.folder),
         matched_keys=len(adapter.keys),
         merged_difference=float((after - before).abs().max()),
-        adapter_effect=float((before - base).abs().max()),
+        adapter_effect=float((before - attached.base_logits).abs().max()),
         largest_logit=float(before.abs().max()),
     )
     _judge(evidence, model.dtype)
     return model, evidence
+
+
+def fold(tuned: Any, merge: Merge = _merge_with_peft) -> Any:
+    """Merge. Embeddings that share their weight get one each where an adapter changes either."""
+    was_tied = _untie_where_touched(tuned)
+    model = merge(tuned)
+    if was_tied:
+        _settle_tying(model)
+    return model
+
+
+@torch.inference_mode()
+def _logits(model: Any) -> torch.Tensor:
+    return model(input_ids=_probe(model)).logits.float()
 
 
 def _probe(model: Any) -> torch.Tensor:
@@ -99,7 +132,9 @@ def _untie_where_touched(tuned: Any) -> bool:
 
     Merging into a shared weight would change both layers, while the adapter was trained beside one.
     """
-    model = tuned.get_base_model()
+    if not isinstance(tuned, PeftModel):
+        return False
+    model: Any = tuned.get_base_model()
     layers = [model.get_input_embeddings(), model.get_output_embeddings()]
     if None in layers or not getattr(model.config.get_text_config(), "tie_word_embeddings", False):
         return False

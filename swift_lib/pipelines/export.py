@@ -7,10 +7,9 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from swift_lib.arguments import ExportArguments, as_arguments
 from swift_lib.core.errors import ArgumentError, ModelError
@@ -30,7 +29,8 @@ from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.template.choose import get_template
 from swift_lib.trainers.failures import memory_errors
-from swift_lib.trainers.frozen import frozen_digest
+from swift_lib.trainers.frozen import frozen_digest, weights_digest
+from swift_lib.tuner_plugin.calling import is_built_in, load_adapter, merge_with, saved_kind, tuner_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def export_main(args: ExportArguments | Sequence[str] | Mapping[str, Any] | None
     args = as_arguments(ExportArguments, args)
     if not args.export.merge_lora:
         raise ArgumentError(["--merge_lora: give true; merging is what export does"])
-    adapters = [read_adapter(local_model(path)) for path in args.model.adapters]
+    adapters = [_read(local_model(path)) for path in args.model.adapters]
     source = locate(
         local_model(args.model.model),
         revision=args.model.model_revision,
@@ -106,10 +106,11 @@ def _merge(
         with warnings.catch_warnings():
             # peft warns of what the checks here refuse or handle: keys that do not match, embeddings that were tied.
             warnings.simplefilter("ignore")
-            tuned = attach(model, adapter)
-            if adapter is adapters[0]:
-                _require_trained_base(tuned, adapter)
-            model, found = merge_attached(tuned, adapter)
+            recorded = _recorded_base(model, adapter) if adapter is adapters[0] else {}
+            loaded = weights_digest(model) if recorded.get("loaded_sha256") else ""
+            attached = attach(model, adapter, partial(load_adapter, is_trainable=True))
+            _require_trained_base(recorded, loaded, attached.model, adapter)
+            model, found = merge_attached(attached, adapter, partial(merge_with, tuner_of(adapter.folder)))
         logger.info(
             "merged %d tensors of %s: logits within %.2g of base with adapter, which changes them by up to %.2g",
             found.matched_keys, adapter.folder, found.merged_difference, found.adapter_effect,
@@ -124,16 +125,41 @@ def _merge(
     return evidence
 
 
-def _require_trained_base(tuned: torch.nn.Module, adapter: Adapter) -> None:
-    """The base must be, tensor by tensor, the one that training froze, where its run recorded that."""
-    recorded = read_manifest(adapter.folder).get("base", {}) if has_manifest(adapter.folder) else {}
+def _read(folder: str) -> Adapter:
+    """An adapter, looked at before anything is loaded. ModelError for one that is not whole or cannot be merged."""
+    tuner, (name, kind) = (tuner_of(folder) if Path(folder).is_dir() else None), saved_kind(folder)
+    if tuner is None or is_built_in(tuner) or kind is not None:
+        return read_adapter(folder)
+    if not hasattr(tuner, "merge"):
+        raise ModelError(
+            f"The tuner {name!r} does not say how its adapters are merged",
+            where=folder,
+            fix="give it a function merge(model), or use the adapter beside its base with --adapters",
+        )
+    return read_adapter(folder, is_own=True)
+
+
+def _recorded_base(model: Any, adapter: Adapter) -> dict[str, Any]:
+    """What the adapter's run recorded of its base; empty where that cannot be compared with the loaded one."""
+    recorded: dict[str, Any] = read_manifest(adapter.folder).get("base", {}) if has_manifest(adapter.folder) else {}
     if not recorded.get("sha256") or recorded.get("quantized"):
-        return
-    dtype = str(getattr(tuned, "dtype", "")).removeprefix("torch.")
+        return {}
+    dtype = str(getattr(model, "dtype", "")).removeprefix("torch.")
     if recorded.get("dtype") != dtype:
         logger.info("the base is loaded as %s and was trained as %s: not compared", dtype, recorded.get("dtype"))
+        return {}
+    return recorded
+
+
+def _require_trained_base(recorded: Mapping[str, Any], loaded: str, tuned: Any, adapter: Adapter) -> None:
+    """The base must be, tensor by tensor, the one that training froze, where its run recorded that.
+
+    Where training took the adapter's start out of the base's weights, what counts is the base as it was loaded.
+    """
+    if not recorded:
         return
-    if frozen_digest(tuned) != recorded["sha256"]:
+    same = loaded == recorded["loaded_sha256"] if loaded else frozen_digest(tuned) == recorded["sha256"]
+    if not same:
         raise ModelError(
             "The base model's weights are not those that the adapter was trained on",
             where=str(adapter.folder),

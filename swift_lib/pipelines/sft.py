@@ -19,7 +19,6 @@ from swift_lib.core.errors import DataError, ManifestError
 from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
-from swift_lib.core.seeding import seed_everything
 from swift_lib.core.signals import StopFlag, stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
@@ -33,19 +32,21 @@ from swift_lib.pipelines.preprocess import tokenise_into
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.pipelines.training_data import TrainingData, require_conversations, training_data
 from swift_lib.pipelines.training_run import TrainingRun
+from swift_lib.pipelines.tuning import tune
 from swift_lib.template.choose import get_template
 from swift_lib.template.packed import require_isolation
 from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
-from swift_lib.trainers.frozen import frozen_digest, require_unchanged
+from swift_lib.trainers.frozen import require_unchanged
 from swift_lib.trainers.generating import Generator
-from swift_lib.trainers.hf_arguments import TrainingArguments, to_hf
+from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
 from swift_lib.trainers.report import Report
 from swift_lib.trainers.resumable import trained_parameters
-from swift_lib.tuner_plugin.mapping import tuners_map
+from swift_lib.tuner_plugin.calling import get_tuner
+from swift_lib.tuner_plugin.early import require_tunable
 from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ def _refuse_early(args: TrainingCommand) -> None:
     """Raise what can be known before any work is done."""
     flat = args.to_flat()
     require_quantization(FlatView(flat))
+    require_tunable(FlatView(flat), [local_model(adapter) for adapter in args.model.adapters])
     tell_unused_losses(args.train.loss_type)
     to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)
 
@@ -97,11 +99,11 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
         model, template = _load(args)
         if args.data.cached_dataset:
             _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
-        model, base = _tune(args, model, template)
+        hf_arguments = _hf_arguments(args, template, validation is not None)
+        model, base = tune(args, plugin_view(hf_arguments), model, template)
         data = training_data(args, template, train, validation)
-        hf_arguments = _hf_arguments(args, template, data)
         trained_on = _trained_on(train, template, data, hf_arguments) | {
-            "base": base["sha256"],
+            "base": base.get("loaded_sha256", base["sha256"]),
             "trained": content_hash(trained_parameters(model)),
         }
         trainer = _trainer(args, hf_arguments, model, template, data)
@@ -194,28 +196,13 @@ def _load(args: TrainingCommand) -> tuple[Any, Any]:
     return model, template
 
 
-def _tune(args: TrainingCommand, model: Any, template: Any) -> tuple[Any, dict[str, Any]]:
-    """The model to train, and what training must leave as it is: sha256 and dtype of the frozen parameters."""
-    quantized = bool(getattr(model, "is_quantized", False))
-    for config in (model.config, model.config.get_text_config()):
-        config.use_cache = False  # of no use in training, and at odds with gradient checkpointing and packing
-    adapters = [local_model(adapter) for adapter in args.model.adapters]
-    seed_everything(args.common.seed)  # adapters start alike, however much was drawn while the rows were read
-    model = tuners_map[args.tuner.tuner_type].prepare_model(FlatView({**args.to_flat(), "adapters": adapters}), model)
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    total = sum(parameter.numel() for parameter in model.parameters())
-    logger.info("training %d of %d parameters (%.2f%%)", trainable, total, 100 * trainable / total)
-    dtype = str(template.tokenizer.model_info.torch_dtype).removeprefix("torch.")
-    return model, {"sha256": frozen_digest(model), "dtype": dtype, "quantized": quantized}
-
-
-def _hf_arguments(args: TrainingCommand, template: Any, data: TrainingData) -> TrainingArguments:
+def _hf_arguments(args: TrainingCommand, template: Any, validates: bool) -> TrainingArguments:
     return to_hf(
         args.to_flat(),
         args.hf,
         output_dir=args.output_dir,
         dtype=template.tokenizer.model_info.torch_dtype,
-        validates=data.validation is not None,
+        validates=validates,
         world_size=environment.world_size(),
     )
 
@@ -252,7 +239,8 @@ def _trainer(
         data_collator=data.collate,
         processing_class=template.processor,
         template=template,
-        tuner=tuners_map[args.tuner.tuner_type],
+        tuner=get_tuner(args.tuner.tuner_type),
+        load_base=lambda: _load(args)[0],
         extensions=names,
         generator=_generator(args, template) if args.predict.predict_with_generate else None,
     )

@@ -24,7 +24,7 @@ from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view
 from swift_lib.trainers.means import Means
 from swift_lib.trainers.resumable import ResumableTrainer
 from swift_lib.tuner_plugin import parts
-from swift_lib.tuner_plugin.base import Tuner
+from swift_lib.tuner_plugin.calling import load_weights, require_savable, save_with
 
 # Batches of this many steps are sorted by length together where --group_by_length asks for it.
 _GROUPED_STEPS = 50
@@ -34,7 +34,8 @@ class BaseTrainer(ResumableTrainer):
     """A Trainer with our order of rows, our plugins, and weights written by the tuner.
 
     A task overrides `compute_loss`, and `items` where what its loss is divided by is not the trained tokens. `template`
-    is for plugins: the template that the rows were written with.
+    is for plugins: the template that the rows were written with. `load_base` loads the base anew, for tuners that read
+    their checkpoints onto it only.
     """
 
     default_loss: str | None = None
@@ -48,8 +49,9 @@ class BaseTrainer(ResumableTrainer):
         self,
         *,
         args: TrainingArguments,
-        tuner: type[Tuner],
+        tuner: Any,
         template: Any = None,
+        load_base: Callable[[], Any] | None = None,
         extensions: Extensions = NO_EXTENSIONS,
         blank: Callable[[Any], Any] = blank_labels,
         **kwargs: Any,
@@ -58,7 +60,8 @@ class BaseTrainer(ResumableTrainer):
         super().__init__(args=args, **kwargs)
         self.remove_callback(transformers.PrinterCallback)  # our own callback reports
         self.template, self.extensions = template, extensions
-        self._tuner, self._blank = tuner, blank
+        self._tuner, self._blank, self._load_base = tuner, blank, load_base
+        require_savable(tuner, self.is_sharded)
         # What a loss is divided by is counted over the whole accumulation window.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -166,8 +169,13 @@ class BaseTrainer(ResumableTrainer):
         return count.clamp(min=1)
 
     def for_all_processes(self, loss: torch.Tensor) -> torch.Tensor:
-        """A share of a loss that was divided by the items of all processes, as gradients averaged over them need it."""
-        return loss * self.accelerator.num_processes if self.args.average_tokens_across_devices else loss
+        """A share of a loss that was divided by the items of all processes, as gradients averaged over them need it.
+
+        A term that the tuner wants, of the weights alone, comes to it once in a step.
+        """
+        loss = loss * self.accelerator.num_processes if self.args.average_tokens_across_devices else loss
+        extra = self._tuner.extra_loss(self.model) if hasattr(self._tuner, "extra_loss") else None
+        return loss if extra is None else loss + extra / self.current_gradient_accumulation_steps
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """One backward pass; remembers whether its loss was finite."""
@@ -235,6 +243,24 @@ class BaseTrainer(ResumableTrainer):
         """Weights by the tuner, tokenizer or processor beside them."""
         folder = output_dir or str(self.args.output_dir)
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self._tuner.save_pretrained(self.accelerator.unwrap_model(self.model), folder, state_dict=state_dict)
+        save_with(self._tuner, self.accelerator.unwrap_model(self.model), folder, state_dict, self.is_sharded)
         if self.processing_class is not None:
             save_processor(self.processing_class, folder)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether no process holds whole weights."""
+        plugin = getattr(self.accelerator.state, "deepspeed_plugin", None)
+        return bool(self.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        """Weights by the tuner, which wrote them; spread ones as they were spread."""
+        if self.is_fsdp_enabled or not load_weights(self._tuner, self.model, resume_from_checkpoint, self._load_base):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        """The same for the best checkpoint."""
+        best = str(self.state.best_model_checkpoint)
+        is_spread = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if is_spread or not load_weights(self._tuner, self.model, best, self._load_base):
+            super()._load_best_model()

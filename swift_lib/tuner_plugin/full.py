@@ -1,5 +1,7 @@
-"""All weights, or all but those whose names begin as told."""
+"""All weights, or all but those that are told by name or by share."""
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -14,23 +16,22 @@ class FullTuner(Tuner):
 
     @staticmethod
     def prepare_model(args: Any, model: torch.nn.Module) -> torch.nn.Module:
-        """Set requires_grad: of a multimodal model by the parts that are frozen, then by `freeze_parameters`, then by
-        `trainable_parameters` (beginnings of names).
+        """Set requires_grad, a later rule over an earlier one.
+
+        All are trained; then `freeze_parameters_ratio`, the frozen parts of a multimodal model, `freeze_parameters`
+        and its regex are frozen; then `trainable_parameters` and its regex are trained all the same.
         """
-        problems = [
-            f"--{option}: no parameter begins with {prefix!r}"
-            for option in ("freeze_parameters", "trainable_parameters")
-            for prefix in getattr(args, option)
-            if not any(name.startswith(prefix) for name, _ in model.named_parameters())
-        ]
+        freezes, trains = list(_rules(args, "freeze_parameters")), list(_rules(args, "trainable_parameters"))
+        names = [name for name, _ in model.named_parameters()]
+        problems = [text for text, fits in freezes + trains if not any(fits(name) for name in names)]
         if problems:
             raise ArgumentError(problems)
-        frozen, trained = tuple(args.freeze_parameters), tuple(args.trainable_parameters)
+        first = _first_share(model, args.freeze_parameters_ratio)
         keys = parts.architecture(model)
         for name, parameter in model.named_parameters():
-            wanted = not name.startswith(frozen) and not (keys and parts.is_frozen(name, keys, args))
-            wanted = wanted or name.startswith(trained)
-            parameter.requires_grad_(wanted)
+            frozen = name in first or bool(keys and parts.is_frozen(name, keys, args))
+            frozen = frozen or any(fits(name) for _, fits in freezes)
+            parameter.requires_grad_(not frozen or any(fits(name) for _, fits in trains))
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise ArgumentError(["--freeze_parameters: nothing is left to train"])
         return model
@@ -50,3 +51,23 @@ class FullTuner(Tuner):
     def from_pretrained(model: torch.nn.Module, model_id: str, **kwargs: Any) -> torch.nn.Module:
         """The same class with the saved weights."""
         return type(model).from_pretrained(model_id, **kwargs)
+
+
+def _rules(args: Any, option: str) -> Iterator[tuple[str, Callable[[str], Any]]]:
+    """What an option and its regex say: (the complaint where nothing fits, whether a name fits)."""
+    for prefix in getattr(args, option):
+        yield f"--{option}: no parameter begins with {prefix!r}", re.compile(re.escape(prefix)).match
+    if pattern := getattr(args, f"{option}_regex"):
+        yield f"--{option}_regex: found in no parameter's name: {pattern!r}", re.compile(pattern).search
+
+
+def _first_share(model: torch.nn.Module, share: float) -> set[str]:
+    """The first parameters, in the order of the model, that together are at most this share of all numbers."""
+    sizes = [(name, parameter.numel()) for name, parameter in model.named_parameters()]
+    limit, seen, names = share * sum(size for _, size in sizes), 0, set()
+    for name, size in sizes if share else ():
+        seen += size
+        if seen > limit:
+            break
+        names.add(name)
+    return names

@@ -28,6 +28,7 @@ from swift_lib.arguments.coerce import coerce
 from swift_lib.arguments.common import CommonArguments
 from swift_lib.arguments.data import DataArguments
 from swift_lib.arguments.hf import hf_names
+from swift_lib.arguments.tuner import BUILT_IN
 from swift_lib.core.errors import ArgumentError
 
 LEAST: dict[type[Command], dict[str, Any]] = {
@@ -192,7 +193,7 @@ def test_everything_is_reported_at_once() -> None:
             "--model: expected str, got None",
             "--lora_rank: must be at least 1, got 0",
             "--learning_rate: expected float, got 'fast'",
-            "--tuner_type: 'lra' is not one of lora, qlora, full; did you mean lora?",
+            f"--tuner_type: 'lra' is not one of {', '.join(BUILT_IN)}; did you mean lora?",
             "--val_dataset: the validation rows are given, so --split_dataset_ratio must be 0",
             "--warmup_steps: expected float, got 'soon'",
         ]

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft import LoHaConfig, LoraConfig, PeftModel, PeftType, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from swift_lib.core.errors import ModelError
 from swift_lib.merge.adapter import read_adapter
 from swift_lib.merge.in_memory import attach, merge_attached
+from swift_lib.merge.kinds import MERGES, STAYS
 
 torch.set_num_threads(1)
 
@@ -79,7 +80,23 @@ def test_an_adapter_of_a_larger_model_is_refused(tiny_model: Path, tmp_path: Pat
         attach(AutoModelForCausalLM.from_config(config), read_adapter(folder))
 
 
-def test_what_is_no_matrix_cannot_be_merged(tiny_model: Path, tmp_path: Path) -> None:
-    config = IA3Config(target_modules=["v_proj", "down_proj"], feedforward_modules=["down_proj"])
-    with pytest.raises(ModelError, match="type IA3 cannot be merged"):
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (
+            PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2),
+            "PROMPT_TUNING .* tokens, not in the weights",
+        ),
+        (LoHaConfig(target_modules=["v_proj"]), "LOHA .*not known here"),
+    ],
+    ids=["prompt", "loha"],
+)
+def test_what_stays_beside_the_weights_is_refused(tiny_model: Path, tmp_path: Path, config: Any, reason: str) -> None:
+    with pytest.raises(ModelError, match=f"type {reason}.*LORA, ADALORA"):
         read_adapter(make(tiny_model, tmp_path / "a", config))
+
+
+def test_every_kind_is_in_one_half_of_the_table() -> None:
+    assert set(MERGES) & set(STAYS) == set()
+    kinds = {kind for kind in (*MERGES, *STAYS) if kind not in {"ADAPTER", "LLAMAPRO", "REFT"}}
+    assert kinds <= {kind.value for kind in PeftType}

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from swift_lib.arguments.tuner import BUILT_IN, TunerArguments
 from swift_lib.core.errors import ArgumentError
 from swift_lib.tuner_plugin.base import Tuner
 from swift_lib.tuner_plugin.full import FullTuner
@@ -14,12 +16,8 @@ from swift_lib.tuner_plugin.mapping import tuners_map
 
 
 def options(**more: Any) -> SimpleNamespace:
-    values = {
-        "adapters": [], "target_modules": ["all-linear"], "modules_to_save": [], "lora_rank": 4, "lora_alpha": 8.0,
-        "lora_dropout": 0.0, "lora_bias": "none", "use_rslora": False, "use_dora": False, "init_weights": "true",
-        "freeze_parameters": [], "trainable_parameters": [], "gradient_checkpointing": False,
-    }  # fmt: skip
-    return SimpleNamespace(**{**values, **more})
+    values = {"adapters": [], "gradient_checkpointing": False, "lora_rank": 4, "lora_alpha": 8.0, "lora_dropout": 0.0}
+    return SimpleNamespace(**{**asdict(TunerArguments()), **values, **more})
 
 
 @pytest.fixture()
@@ -32,8 +30,8 @@ def trained(model: torch.nn.Module) -> set[str]:
 
 
 def test_every_name_keeps_the_contract() -> None:
-    assert {"lora", "qlora", "full"} <= set(tuners_map.names())
-    assert all(issubclass(tuners_map[name], Tuner) for name in ("lora", "qlora", "full"))
+    assert set(BUILT_IN) == set(tuners_map.names())
+    assert all(issubclass(tuners_map[name], Tuner) for name in BUILT_IN)
 
 
 def test_all_linear_is_every_linear_layer_but_the_head(model: Any) -> None:
