@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from swift_lib.callbacks import extra_callbacks
 from swift_lib.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,8 @@ SHOWN = {
     "custom_dataset": ["What do bees make?<|im_end|>\n  <|im_start|>assistant\n  [[Honey.", "asked/train: format"],
     "tool_calls": ['[[<tool_call>\n  {"name": "weather"', "weight 2"],
     "packing": ["12 rows in "],
+    "custom_callback": ["40 steps of full training begin", ": the loss has halved to "],
+    "custom_optimizer": ["rates by depth: {0: ", "a cosine of 10 steps, again and again, over 8 rows", "step 5/5"],
 }
 
 
@@ -50,15 +54,19 @@ def test_the_commands_do_what_the_page_says(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    vision_model: Callable[[str], Path],
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     places = {"outputs/demo/base": str(tiny_model), "outputs/examples": str(tmp_path)}
+    if "vision" in str(commands(folder)):
+        places["Qwen/Qwen2.5-VL-3B-Instruct"] = str(vision_model("qwen2_5_vl"))
     for program, *words in commands(folder):
         assert program == "swift"
         for written, place in places.items():
             words = [word.replace(written, place) for word in words]
         assert main(words) == 0, capsys.readouterr().err
+    extra_callbacks.clear()  # of a folder's plugin, in this process
     printed = capsys.readouterr().out + caplog.text
     for part in SHOWN[folder]:
         assert part in printed
