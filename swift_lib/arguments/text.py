@@ -33,7 +33,10 @@ def command_help(cls: type[Command], name: str, width: int = 100) -> str:
     for attribute, specs in groups_of(cls).items():
         lines = [f"{group_title(cls, attribute)}:"]
         for spec in specs:
-            lines.append(f"  --{spec.name}  {_facts(spec)}")
+            lines += textwrap.wrap(
+                f"--{spec.name}  {_facts(spec)}", 160, initial_indent="  ", subsequent_indent=" " * 6,
+                break_on_hyphens=False,
+            )  # fmt: skip
             lines += textwrap.wrap(spec.help, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
         blocks.append("\n".join(lines))
     if accepts_hf(cls):

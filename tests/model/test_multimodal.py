@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers.utils import is_torchvision_available
 
+from swift_lib.arguments import SftArguments
 from swift_lib.core.errors import ArgumentError, ModelError
 from swift_lib.model import MODEL_MAPPING
 from swift_lib.model.loader import get_model_processor, get_processor
@@ -30,12 +31,9 @@ READ = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "c
 
 
 def options(**more: Any) -> SimpleNamespace:
-    values = {
-        "adapters": [], "target_modules": ["all-linear"], "modules_to_save": [], "lora_rank": 2, "lora_alpha": 4.0,
-        "lora_dropout": 0.0, "lora_bias": "none", "use_rslora": False, "use_dora": False, "init_weights": "true",
-        "freeze_parameters": [], "trainable_parameters": [], "gradient_checkpointing": False, "freeze_llm": False,
-        "freeze_vit": True, "freeze_aligner": True,
-    }  # fmt: skip
+    values = SftArguments(
+        model="m", dataset=["d"], lora_rank=2, lora_alpha=4.0, lora_dropout=0.0, gradient_checkpointing=False
+    ).to_flat()
     return SimpleNamespace(**{**values, **more})
 
 
