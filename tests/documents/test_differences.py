@@ -13,6 +13,9 @@ BLOCKS = {
     "custom_callback.py": ("architecture-4.0.md", "class CustomCallback(TrainerCallback):"),
     "custom_extra_callbacks.py": ("pluginization-3.0-zh.md", "class CustomCallback(TrainerCallback):"),
     "custom_optimizers.py": ("pluginization-3.0-zh.md", "def create_custom_optimizers(args, model, dataset):"),
+    "custom_loss.py": ("architecture-4.0.md", "class CustomLoss(BaseLoss):"),
+    "custom_loss_function.py": ("pluginization-3.0-zh.md", '@register_loss_func("custom_loss")'),
+    "custom_metric.py": ("pluginization-3.0-zh.md", "METRIC_MAPPING = {"),
     "last_round_loss_scale.py": ("pluginization-3.0-zh.md", "class LastRoundLossScale(LossScale):"),
 }
 
