@@ -15,7 +15,7 @@ import torch
 from swift_lib.arguments import PretrainArguments, SftArguments, as_arguments, save_args
 from swift_lib.core import environment
 from swift_lib.core.distributed import Processes, join
-from swift_lib.core.errors import DataError, ManifestError
+from swift_lib.core.errors import ArgumentError, DataError, ManifestError
 from swift_lib.core.files import ASIDE
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
@@ -23,7 +23,8 @@ from swift_lib.core.signals import StopFlag, stop_flag
 from swift_lib.core.view import FlatView
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.infer_engine.sampling import Sampling
-from swift_lib.loss.base import tell_unused_losses
+from swift_lib.loss.base import loss_problems, tell_unused_losses
+from swift_lib.metrics.base import metric_problems
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
 from swift_lib.pipelines.engine import local_model, model_options, template_options
@@ -97,6 +98,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
     flag.check()
     with memory_errors(str(output.folder)):
         model, template = _load(args)
+        _require_fitting(args, template.task_type)
         if args.data.cached_dataset:
             _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
         hf_arguments = _hf_arguments(args, template, validation is not None)
@@ -180,6 +182,13 @@ def _require_same_vocabulary(folder: Path, tokenizer: Any, model: str) -> None:
             where=str(folder),
             fix=f"preprocess again with --model {model}",
         )
+
+
+def _require_fitting(args: TrainingCommand, task_type: str) -> None:
+    """Raise ArgumentError for a loss or a metric of another task, where the model's files and no argument say which."""
+    problems = [*loss_problems(args.train.loss_type, task_type), *metric_problems(args.measures.eval_metric, task_type)]
+    if problems:
+        raise ArgumentError(problems)
 
 
 def _load(args: TrainingCommand) -> tuple[Any, Any]:

@@ -48,6 +48,12 @@ def test_channels_of_some_processes_are_reported_by_all(found: list[dict[str, An
     assert [result["channels"] for result in found] == [expected, expected]
 
 
+def test_running_metrics_are_of_all_processes(found: list[dict[str, Any]]) -> None:
+    """One row of a right and a wrong token, and two of two right ones."""
+    assert [result["accuracy"] for result in found] == [{"token_acc": pytest.approx(5 / 6)}] * 2
+    assert [result["mean"] for result in found] == [{"value": 3.0}] * 2
+
+
 def test_values_are_summed_and_gathered(found: list[dict[str, Any]]) -> None:
     assert [result["sum"] for result in found] == [[2.0, 1.0]] * 2
     assert [result["ranks"] for result in found] == [[0, 1]] * 2

@@ -12,6 +12,7 @@ from swift_lib.core.ranking import InfonceOptions
 from swift_lib.loss.channels import ChannelLosses
 from swift_lib.loss.collectives import gather_objects, sum_over_processes
 from swift_lib.loss.infonce import infonce
+from swift_lib.metrics.running import MeanMetric, TokenAccuracy
 
 SIZES = [[2, 0, 1], [3, 1]]  # negatives of the groups of each rank
 OPTIONS = InfonceOptions(include_qq=True, include_dd=True, mask_fake_negative=True)
@@ -40,11 +41,16 @@ def main(rank: int, folder: Path) -> None:
     channels = ChannelLosses()
     names = ["both", "first"] if rank == 0 else ["both", "second"]
     channels.update(torch.tensor([[0.0, rank + 1.0]] * 2), torch.tensor([[-100, 1]] * 2), names)
+    accuracy, mean = TokenAccuracy(), MeanMetric()
+    accuracy.update(torch.tensor([[1, 1, 1]] * (rank + 1)), torch.tensor([[-100, 1, rank]] * (rank + 1)))
+    mean.update([1.0] if rank == 0 else [2.0, 6.0])
     found = {
         "loss": loss.item(),
         "gradient": parallel.module.weight.grad.tolist(),
         "channels": channels.take(),
         "ranks": gather_objects(rank),
+        "accuracy": accuracy.compute(),
+        "mean": mean.compute(),
         "sum": sum_over_processes(torch.tensor([1.0, rank])).tolist(),
     }
     (folder / f"{rank}.json").write_text(json.dumps(found))
