@@ -67,6 +67,16 @@ def learn(learning: Any, tiny_model: Path, tmp_path: Path) -> Any:
     return run
 
 
+@pytest.fixture(scope="session")
+def learned_model(learning: Any, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tiny model after fifty steps with all its weights on tests/learning.py's rows: something for
+    adapters to stand on. The rows are two folders above it."""
+    folder = tmp_path_factory.mktemp("learned")
+    rows = learning.write_rows(folder / "rows.jsonl")
+    options = learning.flags(tiny_model, rows, folder / "out", lr_scheduler_type="constant")
+    return Path(learning.learn(options).result.final)
+
+
 @pytest.fixture()
 def chat_rows() -> list[dict[str, Any]]:
     """40 single-turn conversations in the standard form."""

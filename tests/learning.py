@@ -63,9 +63,12 @@ def flags(model: Path | str, rows: Path | str, output: Path, **more: Any) -> dic
     }  # fmt: skip
 
 
-def write_rows(path: Path) -> Path:
-    """Eight conversations: say a word."""
-    talks = [[("user", f"say {word}"), ("assistant", word)] for word in WORDS * 2]
+def write_rows(path: Path, shift: int = 0) -> Path:
+    """Eight conversations: say a word, or the one that stands `shift` further in the list."""
+    talks = [
+        [("user", f"say {word}"), ("assistant", WORDS[(place + shift) % len(WORDS)])]
+        for place, word in enumerate(WORDS * 2)
+    ]
     rows = [{"messages": [{"role": role, "content": text} for role, text in talk]} for talk in talks]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

@@ -63,6 +63,11 @@ def setup_logging(level: str = "info") -> None:
     quiet(*_NOISY)
 
 
+def get_logger(name: str = "swift_lib.plugin") -> logging.Logger:
+    """A logger whose lines appear among ours, for plugin files."""
+    return logging.getLogger(name if name.partition(".")[0] in _OURS else f"swift_lib.plugin.{name}")
+
+
 def quiet(*names: str) -> None:
     """Let libraries of these logger names report warnings only."""
     for name in names:

@@ -31,6 +31,24 @@ def _decoder(
     )
 
 
+def _encoder(arch_name: str, root: str) -> ModelKeys:
+    """BERT and what was made of it. A base model without a head has the same names without `root`."""
+    layer = f"{root}.encoder.layer.{{}}"
+    return ModelKeys(
+        arch_name,
+        embedding=f"{root}.embeddings.word_embeddings",
+        module_list=f"{root}.encoder.layer",
+        lm_head="cls.predictions.decoder" if arch_name == "bert" else "lm_head.decoder",
+        attention=f"{layer}.attention",
+        mlp=f"{layer}.intermediate",
+        down_proj=f"{layer}.output.dense",
+        q_proj=f"{layer}.attention.self.query",
+        k_proj=f"{layer}.attention.self.key",
+        v_proj=f"{layer}.attention.self.value",
+        o_proj=f"{layer}.attention.output.dense",
+    )
+
+
 _QKV = {"q_proj": "q_proj", "k_proj": "k_proj", "v_proj": "v_proj"}
 _TRANSFORMER = {"layers": "transformer.h", "embedding": "transformer.wte"}
 _MLA = {
@@ -98,6 +116,35 @@ _DECODERS = [
     _decoder("phi3", qkv_proj="qkv_proj", o_proj="o_proj"),
     _decoder("phi3_small", qkv_proj="query_key_value", o_proj="dense"),
     _decoder("deepseek_v2", **_MLA),
+    _decoder("deepseek_v4", qa_proj="q_a_proj", qb_proj="q_b_proj", kv_proj="kv_proj", o_proj="o_b_proj"),
+    # Two attentions and two dense blocks a layer (in lists, so not named here), and experts beside them.
+    _decoder("longcat", down_proj=None),
+    _decoder(
+        "bailing", attention="attention", embedding="model.word_embeddings", qkv_proj="query_key_value", o_proj="dense"
+    ),
+    _decoder(
+        "bloom",
+        "transformer.h",
+        "self_attention",
+        embedding="transformer.word_embeddings",
+        down_proj="mlp.dense_4h_to_h",
+        qkv_proj="query_key_value",
+        o_proj="dense",
+    ),
+    # Layers of one mixer, which is attention, feed-forward block or state space.
+    _decoder("nemotron_h", attention="mixer", mlp="mixer", down_proj=None),
+    _decoder("mamba", "backbone.layers", "mixer", "mixer", embedding="backbone.embeddings", down_proj=None),
+    _encoder("bert", "bert"),
+    _encoder("roberta", "roberta"),
+    _decoder(
+        "modern_bert",
+        attention="attn",
+        embedding="model.embeddings.tok_embeddings",
+        lm_head="decoder",
+        down_proj="mlp.Wo",
+        qkv_proj="Wqkv",
+        o_proj="Wo",
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ adapter_model.safetensors with the tensors of those modules by their names in th
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from swift_lib.core.errors import ModelError
-from swift_lib.core.types import MultiModelKeys
+from swift_lib.core.types import ModelKeys, MultiModelKeys
 from swift_lib.tuner_plugin.base import Tuner
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -116,6 +117,7 @@ def text_architecture(model: Any, tuner: str, *fields: str) -> Any:
         raise ModelError(
             f"{tuner} is for text models", where=f"--tuner_type {tuner}", fix="use --tuner_type lora for this model"
         )
+    keys = _rooted(keys, model) if keys is not None else None
     missing = [field for field in fields if not getattr(keys, field, None)]
     if missing:
         raise ModelError(
@@ -124,6 +126,14 @@ def text_architecture(model: Any, tuner: str, *fields: str) -> Any:
             fix="set model_arch in its ModelMeta, or use --tuner_type lora",
         )
     return keys
+
+
+def _rooted(keys: ModelKeys, model: Any) -> ModelKeys:
+    """The same names as they are in a model that was loaded without its head, and so without the first part."""
+    if keys.module_list is None or keys.module_list in {name for name, _ in model.named_modules()}:
+        return keys
+    shorter = {name: path.partition(".")[2] for name, path in vars(keys).items() if path and name != "arch_name"}
+    return replace(keys, **shorter)
 
 
 def layer_list(model: Any, name: str) -> torch.nn.ModuleList:

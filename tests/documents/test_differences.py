@@ -16,6 +16,7 @@ BLOCKS = {
     "custom_loss.py": ("architecture-4.0.md", "class CustomLoss(BaseLoss):"),
     "custom_loss_function.py": ("pluginization-3.0-zh.md", '@register_loss_func("custom_loss")'),
     "custom_metric.py": ("pluginization-3.0-zh.md", "METRIC_MAPPING = {"),
+    "ia3.py": ("pluginization-3.0-zh.md", "class IA3(Tuner):"),
     "last_round_loss_scale.py": ("pluginization-3.0-zh.md", "class LastRoundLossScale(LossScale):"),
 }
 

@@ -7,6 +7,7 @@ DEEPSEEK = ModelMeta(
     [ModelGroup(published("deepseek-ai", "deepseek-moe-16b-chat deepseek-moe-16b-base"))],
     "deepseek",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["DeepseekForCausalLM"],
 )
 
@@ -85,6 +86,7 @@ DEEPSEEK_V32 = ModelMeta(
     ],
     "deepseek_v3_1",
     get_function=TEXT_MODEL,
+    model_arch="deepseek_v2",
     architectures=["DeepseekV32ForCausalLM"],
 )
 
@@ -97,5 +99,6 @@ DEEPSEEK_V4 = ModelMeta(
     ],
     "deepseek_v4",
     get_function=TEXT_MODEL,
+    model_arch="deepseek_v4",
     architectures=["DeepseekV4ForCausalLM"],
 )

@@ -7,6 +7,7 @@ BERT = ModelMeta(
     [ModelGroup(published(None, "nlp_structbert_backbone_base_std", ms="iic"))],
     "dummy",
     get_function=TEXT_MODEL,
+    model_arch="bert",
     tags=["bert"],
 )
 
@@ -15,6 +16,7 @@ MODERN_BERT = ModelMeta(
     [ModelGroup(published("answerdotai", "ModernBERT-base ModernBERT-large"))],
     "dummy",
     get_function=TEXT_MODEL,
+    model_arch="modern_bert",
     architectures=["ModernBertForMaskedLM"],
     requires=["transformers>=4.48"],
     tags=["bert"],
@@ -25,6 +27,7 @@ MODERN_BERT_GTE = ModelMeta(
     [ModelGroup(published("Alibaba-NLP", "gte-modernbert-base", ms="iic"))],
     "dummy",
     get_function=TEXT_MODEL,
+    model_arch="modern_bert",
     architectures=["ModernBertModel"],
     task_type="embedding",
     requires=["transformers>=4.48"],
@@ -36,6 +39,7 @@ MODERN_BERT_GTE_RERANKER = ModelMeta(
     [ModelGroup(published("Alibaba-NLP", "gte-reranker-modernbert-base", ms="iic"))],
     "bert",
     get_function=TEXT_MODEL,
+    model_arch="modern_bert",
     architectures=["ModernBertForSequenceClassification"],
     task_type="reranker",
     requires=["transformers>=4.48"],
@@ -47,6 +51,7 @@ BGE_RERANKER = ModelMeta(
     [ModelGroup(published("BAAI", "bge-reranker-base bge-reranker-v2-m3 bge-reranker-large"))],
     "bge_reranker",
     get_function=TEXT_MODEL,
+    model_arch="roberta",
     architectures=["XLMRobertaForSequenceClassification"],
     task_type="reranker",
 )

@@ -14,6 +14,7 @@ ERNIE4_5 = ModelMeta(
         )
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Ernie4_5_ForCausalLM"],
 )
 
@@ -32,5 +33,6 @@ ERNIE4_5_MOE = ModelMeta(
         ModelGroup(published("baidu", "ERNIE-4.5-21B-A3B-Thinking", ms="PaddlePaddle"), "ernie_thinking"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Ernie4_5_MoeForCausalLM"],
 )

@@ -53,6 +53,7 @@ GEMMA_EMB = ModelMeta(
     [ModelGroup(published("google", "embeddinggemma-300m"))],
     "dummy",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Gemma3TextModel"],
     task_type="embedding",
 )

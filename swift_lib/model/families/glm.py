@@ -53,6 +53,7 @@ GLM_EDGE = ModelMeta(
     [ModelGroup(published("zai-org", "glm-edge-1.5b-chat glm-edge-4b-chat", ms="ZhipuAI"))],
     "chatglm4",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["GlmForCausalLM"],
     requires=["transformers>=4.46"],
 )
@@ -72,6 +73,7 @@ GLM4 = ModelMeta(
         ModelGroup(published("zai-org", "GLM-Z1-Rumination-32B-0414", ms="ZhipuAI"), "glm4_z1_rumination"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Glm4ForCausalLM"],
     requires=["transformers>=4.51"],
 )
@@ -92,6 +94,7 @@ GLM4_MOE = ModelMeta(
         ModelGroup(published("zai-org", "GLM-4.7 GLM-4.7-FP8", ms="ZhipuAI"), "glm4_7"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Glm4MoeForCausalLM"],
     requires=["transformers>=4.54"],
 )
@@ -100,6 +103,7 @@ GLM4_MOE_LITE = ModelMeta(
     "glm4_moe_lite",
     [ModelGroup(published("zai-org", "GLM-4.7-Flash", ms="ZhipuAI"), "glm4_7")],
     get_function=TEXT_MODEL,
+    model_arch="deepseek_v2",
     architectures=["Glm4MoeLiteForCausalLM"],
     requires=["transformers>=5.0.0.dev"],
 )
@@ -113,6 +117,7 @@ GLM_MOE_DSA = ModelMeta(
         ModelGroup(published("zai-org", "GLM-5.3 GLM-5.3-BF16", ms="ZhipuAI"), "glm5_3"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="deepseek_v2",
     architectures=["GlmMoeDsaForCausalLM"],
     requires=["transformers>=5.2.0"],
 )

@@ -81,6 +81,7 @@ INTERNLM2_REWARD = ModelMeta(
     ],
     "internlm2_reward",
     get_function=TEXT_MODEL,
+    model_arch="internlm2",
     architectures=["InternLM2ForRewardModel"],
     is_reward=True,
     requires=["transformers>=4.38"],

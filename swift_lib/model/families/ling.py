@@ -7,6 +7,7 @@ LING = ModelMeta(
     [ModelGroup(published("inclusionAI", "Ling-lite Ling-plus Ling-lite-base Ling-plus-base"))],
     "ling",
     get_function=TEXT_MODEL,
+    model_arch="bailing",
     architectures=["BailingMoeForCausalLM"],
 )
 
@@ -17,6 +18,7 @@ BAILING_MOE = ModelMeta(
         ModelGroup(published("inclusionAI", "Ring-mini-2.0"), "ring2"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="bailing",
     architectures=["BailingMoeV2ForCausalLM"],
 )
 
@@ -28,5 +30,6 @@ BAILING_HYBRID = ModelMeta(
         ModelGroup(published("inclusionAI", "Ring-2.5-1T Ring-2.6-1T"), "ring2_5"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="bailing",
     architectures=["BailingMoeV2_5ForCausalLM", "BailingMoeV3ForCausalLM"],
 )

@@ -7,6 +7,7 @@ MINIMAX = ModelMeta(
     [ModelGroup(published("MiniMaxAI", "MiniMax-Text-01", ms="MiniMax"))],
     "minimax",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MiniMaxText01ForCausalLM"],
 )
 
@@ -15,6 +16,7 @@ MINIMAX_M1 = ModelMeta(
     [ModelGroup(published("MiniMaxAI", "MiniMax-M1-40k MiniMax-M1-80k", ms="MiniMax"))],
     "minimax_m1",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MiniMaxM1ForCausalLM"],
 )
 
@@ -27,6 +29,7 @@ MINIMAX_M2 = ModelMeta(
         ModelGroup(published("MiniMaxAI", "MiniMax-M2.7", ms="MiniMax"), "minimax_m2_7"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MiniMaxM2ForCausalLM"],
     requires=["transformers==4.57.1"],
 )

@@ -105,6 +105,7 @@ WIZARDLM2 = ModelMeta(
     [ModelGroup(published("MaziyarPanahi", "WizardLM-2-7B-AWQ", ms="AI-ModelScope"))],
     "wizardlm2",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MistralForCausalLM"],
     requires=["transformers>=4.34"],
 )
@@ -114,6 +115,7 @@ WIZARDLM2_MOE = ModelMeta(
     [ModelGroup(published("alpindale", "WizardLM-2-8x22B", ms="AI-ModelScope"))],
     "wizardlm2_moe",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MixtralForCausalLM"],
     requires=["transformers>=4.36"],
 )

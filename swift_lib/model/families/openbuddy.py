@@ -50,6 +50,7 @@ OPENBUDDY_MIXTRAL = ModelMeta(
     [ModelGroup(published("OpenBuddy", "openbuddy-mixtral-7bx8-v18.1-32k"))],
     "openbuddy",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["MixtralForCausalLM"],
     requires=["transformers>=4.36"],
 )

@@ -72,6 +72,7 @@ SEGGPT = ModelMeta(
     [ModelGroup([Model("damo/nlp_seqgpt-560m", "DAMO-NLP/SeqGPT-560M")])],
     "default",
     get_function=TEXT_MODEL,
+    model_arch="bloom",
     architectures=["BloomForCausalLM"],
 )
 
@@ -92,6 +93,7 @@ DOTS1 = ModelMeta(
     [ModelGroup(published("rednote-hilab", "dots.llm1.base dots.llm1.inst"))],
     "dots1",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Dots1ForCausalLM"],
     requires=["transformers>=4.53"],
 )
@@ -101,6 +103,7 @@ GPT_OSS = ModelMeta(
     [ModelGroup(published("openai", "gpt-oss-20b gpt-oss-120b", ms="openai-mirror"))],
     "gpt_oss",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["GptOssForCausalLM"],
     ignore_patterns=["metal/", "original/"],
     requires=["transformers>=4.55"],
@@ -111,6 +114,7 @@ LONGCHAT = ModelMeta(
     [ModelGroup(published("meituan-longcat", "LongCat-Flash-Chat LongCat-Flash-Chat-FP8"))],
     "longchat",
     get_function=TEXT_MODEL,
+    model_arch="longcat",
     architectures=["LongcatFlashForCausalLM"],
     requires=["transformers>=4.54,<4.56"],
 )
@@ -128,6 +132,7 @@ IQUESTCODER = ModelMeta(
     ],
     "iquestcoder",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["IQuestCoderForCausalLM"],
     requires=["transformers==4.52.4"],
 )
@@ -141,6 +146,7 @@ OLMOE = ModelMeta(
         ),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["OlmoeForCausalLM"],
 )
 
@@ -158,6 +164,7 @@ MAMBA = ModelMeta(
     ],
     "default",
     get_function=TEXT_MODEL,
+    model_arch="mamba",
     architectures=["MambaForCausalLM"],
     requires=["transformers>=4.39.0"],
 )
@@ -176,6 +183,7 @@ NEMOTRON_H = ModelMeta(
     ],
     "nemotron_h",
     get_function=TEXT_MODEL,
+    model_arch="nemotron_h",
     architectures=["NemotronHForCausalLM"],
     requires=["transformers>=5.0", "mamba-ssm", "causal-conv1d>=1.2.0"],
 )
@@ -185,6 +193,7 @@ SEED_OSS = ModelMeta(
     [ModelGroup(published("ByteDance-Seed", "Seed-OSS-36B-Instruct Seed-OSS-36B-Base Seed-OSS-36B-Base-woSyn"))],
     "seed_oss",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["SeedOssForCausalLM"],
     requires=["transformers>=4.56"],
 )
@@ -207,6 +216,7 @@ SPARK2_5 = ModelMeta(
     ],
     "spark2_5",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Spark2_5ForCausalLM"],
     requires=["transformers>=4.57"],
 )

@@ -47,6 +47,7 @@ PHI3_MOE = ModelMeta(
     [ModelGroup(published("microsoft", "Phi-3.5-MoE-instruct", ms="LLM-Research"))],
     "phi3",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["PhiMoEForCausalLM"],
     requires=["transformers>=4.36"],
 )

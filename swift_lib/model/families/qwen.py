@@ -163,6 +163,7 @@ QWEN2_MOE = ModelMeta(
     ],
     "qwen",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen2MoeForCausalLM"],
     requires=["transformers>=4.40"],
 )
@@ -258,6 +259,7 @@ QWEN3_MOE = ModelMeta(
         ),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen3MoeForCausalLM"],
     requires=["transformers>=4.51"],
 )
@@ -275,6 +277,7 @@ QWEN3_NEXT = ModelMeta(
         ModelGroup(published("Qwen", "Qwen3-Coder-Next-Base Qwen3-Coder-Next Qwen3-Coder-Next-FP8"), "qwen3_coder"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen3NextForCausalLM"],
     requires=["transformers>=4.57"],
 )
@@ -286,6 +289,7 @@ QWEN2_REWARD = ModelMeta(
         ModelGroup(published("Qwen", "Qwen2.5-Math-RM-72B"), "qwen2_5_math"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen2ForRewardModel"],
     is_reward=True,
     requires=["transformers>=4.37"],
@@ -296,6 +300,7 @@ QWEN2_5_PRM = ModelMeta(
     [ModelGroup(published("Qwen", "Qwen2.5-Math-PRM-7B Qwen2.5-Math-7B-PRM800K Qwen2.5-Math-PRM-72B"))],
     "qwen2_5_math_prm",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen2ForProcessRewardModel"],
     is_reward=True,
     task_type="prm",
@@ -307,6 +312,7 @@ QWEN3_EMB = ModelMeta(
     [ModelGroup(published("Qwen", "Qwen3-Embedding-0.6B Qwen3-Embedding-4B Qwen3-Embedding-8B"))],
     "qwen3_emb",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen3ForCausalLM"],
     additional_saved_files=["config_sentence_transformers.json", "1_Pooling", "modules.json"],
     task_type="embedding",
@@ -317,6 +323,7 @@ QWEN3_RERANKER = ModelMeta(
     [ModelGroup(published("Qwen", "Qwen3-Reranker-0.6B Qwen3-Reranker-4B Qwen3-Reranker-8B"))],
     "qwen3_reranker",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen3ForCausalLM"],
     task_type="generative_reranker",
 )
@@ -333,6 +340,7 @@ QWEN2_GTE = ModelMeta(
     ],
     "dummy",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["Qwen2ForCausalLM"],
     task_type="embedding",
 )

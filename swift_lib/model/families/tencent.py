@@ -7,6 +7,7 @@ HUNYUAN = ModelMeta(
     [ModelGroup(published("tencent", "Hunyuan-A13B-Instruct", ms="Tencent-Hunyuan"))],
     "hunyuan_moe",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["HunYuanMoEV1ForCausalLM"],
 )
 
@@ -29,6 +30,7 @@ HUNYUAN_V1_DENSE = ModelMeta(
     ],
     "hunyuan",
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["HunYuanDenseV1ForCausalLM"],
     requires=["transformers>=4.55.0.dev0"],
 )
@@ -40,6 +42,7 @@ HY_V3 = ModelMeta(
         ModelGroup(published("tencent", "Hy3 Hy3-FP8", ms="Tencent-Hunyuan"), "hy_v3"),
     ],
     get_function=TEXT_MODEL,
+    model_arch="llama",
     architectures=["HYV3ForCausalLM"],
     requires=["transformers>=5.6.0"],
 )
@@ -49,6 +52,7 @@ YOUTU_LLM = ModelMeta(
     [ModelGroup(published("tencent", "Youtu-LLM-2B Youtu-LLM-2B-Base", ms="Tencent-YouTu-Research"))],
     "youtu_llm",
     get_function=TEXT_MODEL,
+    model_arch="deepseek_v2",
     architectures=["YoutuForCausalLM"],
     requires=["transformers>=4.56"],
 )
