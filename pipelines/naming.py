@@ -13,7 +13,7 @@ PREFIXES = {
     "reward": "reward_sampling",
     "serve": "serve",
 }
-BASE = ("model", "model_type", "template", "system", "seed")
+BASE = ("model", "model_type", "template", "system", "task_type", "num_labels", "problem_type", "seed")
 # Named alike everywhere: tracking, the model that evaluate compares with, which is the one that is tuned, and the rows
 # that evaluate asks about, which preprocess keeps out of training.
 SAME = ("track_uri", "track_experiment", "track_run_key", "base_model", "eval_dataset")

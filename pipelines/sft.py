@@ -19,11 +19,13 @@ STAGES = ["preprocess", "train", "merge_lora", "evaluate", "reward_sampling", "s
 @dsl.pipeline(name="sft", description="Fine-tune a language model, merge it, evaluate it, sample rewards and serve it.")
 def sft(
     base_model: str, data_dataset: list, eval_dataset: list, reward_dataset: list,
-    base_model_type: str = "", base_template: str = "", base_system: str = "", base_seed: int = 42,
+    base_model_type: str = "", base_template: str = "", base_system: str = "", base_task_type: str = "",
+    base_num_labels: int = 0, base_problem_type: str = "", base_seed: int = 42,
     data_val_dataset: list = [], data_split_dataset_ratio: float = 0.0, data_max_length: int = 0,
     data_truncation_strategy: str = "", data_loss_scale: str = "default", data_max_drop_rate: float = 0.0,
     data_cache_uri: str = "", data_arguments: dict = {},
-    train_torch_dtype: str = "", train_tuner_type: str = "lora", train_target_modules: list = ["all-linear"],
+    train_torch_dtype: str = "", train_loss_type: str = "", train_tuner_type: str = "lora",
+    train_target_modules: list = ["all-linear"],
     train_lora_rank: int = 8, train_lora_alpha: float = 32.0, train_lora_dropout: float = 0.05,
     train_num_train_epochs: float = 1.0, train_max_steps: int = -1, train_learning_rate: float = 0.0,
     train_per_device_train_batch_size: int = 1, train_gradient_accumulation_steps: int = 0,

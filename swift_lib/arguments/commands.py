@@ -24,6 +24,7 @@ from swift_lib.arguments.stages import (
     SamplingOptions,
     SmokeOptions,
 )
+from swift_lib.arguments.task import AnswerArguments, RerankerArguments
 from swift_lib.arguments.template import TemplateArguments
 from swift_lib.arguments.train import TrainLoopArguments
 from swift_lib.arguments.tuner import TunerArguments
@@ -63,6 +64,8 @@ class SftArguments(Command):
     data: DataArguments
     gates: GateArguments
     tuner: TunerArguments
+    answers: AnswerArguments
+    reranking: RerankerArguments
     train: TrainLoopArguments
     objective: LossArguments
     optimization: OptimizerArguments
@@ -129,6 +132,7 @@ class InferArguments(Command):
     template: TemplateArguments
     data: DataArguments
     generation: GenerationArguments
+    answers: AnswerArguments
     engine: EngineArguments
     processes: ProcessArguments
     common: CommonArguments

@@ -25,6 +25,12 @@ INHERITED = (
     "agent_template",
     "use_chat_template",
     "response_prefix",
+    "task_type",
+    "num_labels",
+    "problem_type",
+    "positive_token",
+    "negative_token",
+    "step_mark",
 )
 
 

@@ -38,11 +38,17 @@ class ModelArguments:
     )
     task_type: str | None = arg(
         None,
-        "What the model is for; none is what its type says, seq_cls where num_labels is given, else causal_lm.",
+        "What the model is for; none is what its own files say, seq_cls where num_labels is given, else causal_lm.",
         choices=("causal_lm", "seq_cls", "embedding", "reranker", "generative_reranker", "prm"),
         none_as="",
     )
     num_labels: int | None = arg(None, "Classes of a classifier; 1 predicts a number.", ge=1, none_as=0)
+    problem_type: str | None = arg(
+        None,
+        "What labels are; none follows num_labels and the rows.",
+        choices=("regression", "single_label_classification", "multi_label_classification"),
+        none_as="",
+    )
     adapters: list[str] = arg(
         [], "Adapter folders, in the order in which they are applied; for a server also name=folder."
     )

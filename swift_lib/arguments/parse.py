@@ -26,7 +26,8 @@ def parse(cls: type[C], words: Sequence[str], preset: Mapping[str, Any] | None =
     file = _read_config(config, problems) if config is not None else {}
     flat = _over(cls, _over(cls, preset or {}, file), given)
     if _loads_args(cls, flat):
-        flat = _over(cls, stored_values(flat), flat)
+        stored = {name: value for name, value in stored_values(flat).items() if find_spec(cls, name)}
+        flat = _over(cls, stored, flat)
     origins = {name: str(config) for name in file if name not in given}
     return cls.assembled(build_groups(cls, flat, problems, origins))
 

@@ -81,6 +81,11 @@ class TemplateArguments:
         choices=("norm1000", "none"),
         none_as="",
     )
+    step_mark: str | None = arg(
+        None,
+        "What ends each step of a reply, with task_type prm; none is the template's own, mostly an empty line.",
+        none_as="",
+    )
     padding_side: str = arg("right", "Where training batches are padded.", choices=("left", "right"))
 
     def problems(self) -> Iterator[str]:

@@ -65,17 +65,23 @@ class ShardedBatches(Sampler[list[int]]):
 
 
 class OrderedRows(Dataset[Any]):
-    """Rows by number; a complement (``~row``) is the row as `blank` makes it, so that it trains nothing."""
+    """Rows by number; a complement (``~row``) is the row as `blank` makes it, so that it trains nothing.
 
-    def __init__(self, rows: Sequence[Any], blank: Callable[[Any], Any]) -> None:
-        self.rows, self._blank = rows, blank
+    draw: (row, epoch) -> what of the row is trained in that epoch; None: all of it, always.
+    """
+
+    def __init__(
+        self, rows: Sequence[Any], blank: Callable[[Any], Any], draw: Callable[[Any, int], Any] | None = None
+    ) -> None:
+        self.rows, self._blank, self._draw = rows, blank, draw
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
-        return self.rows[index] if index >= 0 else self._blank(self.rows[~index])
+        row = self.rows[index] if index >= 0 else self._blank(self.rows[~index])
+        return row if self._draw is None else self._draw(row, self.epoch)
 
     def __getitems__(self, indices: list[int]) -> list[int]:
         """What torch's loader hands to the collator: the numbers, which `_Batches` makes rows of."""
@@ -103,6 +109,7 @@ class SeekableLoader(DataLoader[Any]):
     """A DataLoader of ShardedBatches that can begin at any batch without going through those before it."""
 
     batches: ShardedBatches
+    dataset: OrderedRows
 
     @classmethod
     def of(
@@ -131,7 +138,7 @@ class SeekableLoader(DataLoader[Any]):
     def set_epoch(self, epoch: int) -> None:
         """Give the rows of another epoch from now on."""
         self.batches.set_epoch(epoch)
-        self.dataset.epoch = epoch
+        self.dataset.epoch = epoch  # workers are started for each epoch, after this
 
     def at(self, batch: int) -> Self:
         """The same loader, beginning at a batch (of the epoch that is set on it)."""
@@ -154,3 +161,10 @@ def blank_labels(row: Any) -> Any:
     if isinstance(row, Mapping):
         return {**row, "labels": [-100] * len(row["labels"])}
     return [blank_labels(each) for each in row]
+
+
+def blank_targets(row: Any) -> Any:
+    """A row, or a pack of rows, whose target (a class, the labels of its texts) is None, so that it counts nowhere."""
+    if isinstance(row, Mapping):
+        return {**row, "labels": None}
+    return [blank_targets(each) for each in row]

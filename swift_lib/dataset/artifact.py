@@ -111,6 +111,15 @@ class TokenDataset(Sequence[dict[str, Any]]):
                     )
         return self._lengths
 
+    def largest_label(self) -> float:
+        """The largest of all numbers in the rows' labels; -1 where there are none."""
+        largest = -1.0
+        for shard in range(len(self._shards)):
+            for batch in self._open(shard):
+                if "label" in batch.schema.names and len(values := batch.column("label").flatten()):
+                    largest = max(largest, float(np.max(values.to_numpy(zero_copy_only=False))))
+        return largest
+
     def __len__(self) -> int:
         return int(self._info["rows"])
 

@@ -66,7 +66,8 @@ REASONS: Mapping[str, str] = {
     # What a task needs
     "no_rejected": "give every row a rejected_response or rejected_messages",
     "chosen_equals_rejected": "remove rows whose chosen and rejected replies are the same: they teach nothing",
-    "bad_label": "give label as the task needs it: true or false (KTO), a class from 0, a number, or a list of classes",
+    "bad_label": "give label as the task needs it: true or false (KTO), a class from 0, a number, or a list of classes "
+    "(of a reply in steps, one for each)",
     "no_positive": "give every row positive_messages (or, for a reranker, negative_messages)",
     # What encoding finds
     "special_token_in_text": "remove the control tokens from the text, or accept them with --special_tokens_in_text",

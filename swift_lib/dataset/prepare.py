@@ -47,6 +47,7 @@ class RowPreparer:
             rules.has_pairs
             or rules.has_groups
             or rules.is_classification
+            or rules.has_steps
             or rules.mode == "kto"
             or rules.row_filter
             or "messages" in self._columns

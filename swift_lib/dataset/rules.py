@@ -35,6 +35,11 @@ class RowRules:
         return self.task_type == "seq_cls"
 
     @property
+    def has_steps(self) -> bool:
+        """Whether rows carry a class for each step of a reply."""
+        return self.task_type == "prm"
+
+    @property
     def has_pairs(self) -> bool:
         """Whether rows carry a chosen and a rejected reply (preference training and reward models)."""
         return self.mode == "rlhf"
@@ -55,4 +60,5 @@ class RowRules:
             return self.mode in ("rlhf", "kto")
         if column.startswith(("positive_", "negative_")):
             return self.has_groups
-        return column != "label" or self.mode == "kto" or self.has_groups or self.is_classification
+        has_label = self.mode == "kto" or self.has_groups or self.is_classification or self.has_steps
+        return column != "label" or has_label

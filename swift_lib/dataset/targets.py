@@ -15,8 +15,11 @@ def shape_targets(row: StandardRow, rules: RowRules) -> None:
     """Bring targets to their standard form in place.
 
     Labels of text files become what they spell. For embedding and reranker, columns positive and negative, and a pair
-    written as response and rejected_response, become positive_messages and negative_messages.
+    written as response and rejected_response, become positive_messages and negative_messages. For prm, columns
+    completions and labels become replies and label.
     """
+    if rules.has_steps:
+        _shape_steps(row)
     label = row.get("label")
     if isinstance(label, str):
         row["label"] = _spelled(label.strip(), rules)
@@ -35,6 +38,8 @@ def check_targets(row: StandardRow, rules: RowRules, tools: frozenset[str] = fro
             _check_pair(row, tools)  # the text against which the divergence is measured
     elif rules.is_classification and rules.needs_answer:
         _check_class(row.get("label"), rules)
+    elif rules.has_steps and rules.needs_answer:
+        _check_steps(row.get("label"), rules)
     if rules.has_groups and rules.needs_answer:
         _check_groups(row, rules)
 
@@ -48,6 +53,19 @@ def _spelled(text: str, rules: RowRules) -> Any:
         except ValueError:
             continue
     return text
+
+
+def _shape_steps(row: StandardRow) -> None:
+    completions = row.pop("completions", None)
+    if completions is not None:
+        if not isinstance(completions, list) or not all(isinstance(text, str) for text in completions):
+            raise RowFault("content_not_text", "completions", "it is not a list of texts")
+        row["messages"] = [*row["messages"], *({"role": "assistant", "content": text} for text in completions)]
+    labels = row.pop("labels", None)
+    label = row.get("label", labels)
+    if label is not None:
+        label = label if isinstance(label, list) else [label]
+        row["label"] = [int(item) if isinstance(item, bool) else item for item in label]
 
 
 def _shape_groups(row: StandardRow, role: str) -> None:
@@ -112,6 +130,8 @@ def _check_class(label: Any, rules: RowRules) -> None:
     if rules.problem_type == _REGRESSION or rules.num_labels == 1:
         if not all(map(is_number, label if isinstance(label, list) and label else [label])):
             raise RowFault("bad_label", "label", f"{label!r} is no number")
+        if rules.num_labels and rules.num_labels != (len(label) if isinstance(label, list) else 1):
+            raise RowFault("bad_label", "label", f"{label!r} is not {rules.num_labels} numbers")
     elif isinstance(label, list) and rules.problem_type in (None, _MULTI):
         for number, item in enumerate(label):
             _check_index(item, rules.num_labels, f"label[{number}]")
@@ -119,6 +139,13 @@ def _check_class(label: Any, rules: RowRules) -> None:
         return  # a score: nothing says yet that labels are classes
     else:
         _check_index(label, rules.num_labels, "label")
+
+
+def _check_steps(label: Any, rules: RowRules) -> None:
+    if not label:
+        raise RowFault("bad_label", "label", "it does not say of each step whether it is good")
+    for number, item in enumerate(label):
+        _check_index(item, rules.num_labels, f"label[{number}]")
 
 
 def _check_index(label: Any, classes: int | None, field: str) -> None:

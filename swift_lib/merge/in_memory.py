@@ -116,7 +116,10 @@ def fold(tuned: Any, merge: Merge = _merge_with_peft) -> Any:
 
 @torch.inference_mode()
 def _logits(model: Any) -> torch.Tensor:
-    return model(input_ids=_probe(model)).logits.float()
+    """What a model says of the probe: of one without a head its states."""
+    outputs = model(input_ids=_probe(model))
+    logits = getattr(outputs, "logits", None)
+    return (outputs.last_hidden_state if logits is None else logits).float()
 
 
 def _probe(model: Any) -> torch.Tensor:

@@ -140,7 +140,7 @@ def _load_by_class(
 
 @dataclass
 class ModelInfo:
-    """What is known about one loaded model or processor. num_labels: outputs of a classifier's head."""
+    """What is known about one loaded model or processor. num_labels, problem_type: see tasks.Task."""
 
     model_type: str | None
     model_dir: str
@@ -154,6 +154,7 @@ class ModelInfo:
     config: Any
     task_type: str = "causal_lm"
     num_labels: int | None = None
+    problem_type: str | None = None
 
 
 def published(organisation: str | None, names: str, *, ms: str | None = "") -> list[Model]:

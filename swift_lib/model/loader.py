@@ -13,7 +13,9 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoT
 from swift_lib.core.errors import ModelError
 from swift_lib.model import source
 from swift_lib.model.base import ModelInfo, ModelMeta
+from swift_lib.model.heads import task_model
 from swift_lib.model.match import match_by_name, match_model, read_model_names
+from swift_lib.model.tasks import WITH_HEAD, resolve_task
 
 logger = logging.getLogger(__name__)
 
@@ -44,20 +46,18 @@ def get_model_processor(
     automodel_class: Any = None,
     task_type: str | None = None,
     num_labels: int | None = None,
+    problem_type: str | None = None,
     **model_kwargs: Any,
 ) -> tuple[Any, Any]:
-    """Load a model (None with load_model=False) and its tokenizer, which carries `model_info` and `model_meta`.
+    """Load the model of a folder or hub id (or None) and its tokenizer, which carries `model_info` and `model_meta`.
 
-    id_or_path: a local folder or a hub id.
     torch_dtype: None: as the type's ModelMeta says, else config.json, else bfloat16.
     attn_impl: sdpa, eager, flash_attention_2 ...; None: transformers' choice.
     trust_remote_code: `name@commit` to allow a model's own code; else it is never run.
     rope_scaling: transformers' rope settings (dict or JSON), or a type (linear, dynamic, yarn) with max_model_len.
-    pad_token: for a tokenizer that has none: a token it knows, or `eos`.
-    automodel_class: loads the weights in place of AutoModelForCausalLM.
-    task_type, num_labels: noted in model_info; None: as the type's ModelMeta says, a number of labels is seq_cls.
+    pad_token: for a tokenizer that has none: a token it knows, or `eos`. task_type and so on: see `resolve_task`.
+    automodel_class: loads the weights in place of what the task needs. model_kwargs: passed to from_pretrained.
     device_map: as transformers takes it, an object also as its JSON.
-    model_kwargs: passed to from_pretrained.
     """
     if not sys.stderr.isatty():
         transformers.utils.logging.disable_progress_bar()  # bars of a log are a line for each of their steps
@@ -75,16 +75,18 @@ def get_model_processor(
     config = load_config(folder, kwargs)
     _set_rope(config, rope_scaling, max_model_len)
     info = _model_info(folder, meta, config, _choose_dtype(torch_dtype, meta, config), max_model_len)
-    info.task_type, info.num_labels = _task(meta, task_type, num_labels)
+    task = resolve_task(meta, raw, read_model_names(folder), (task_type, num_labels, problem_type))
+    info.task_type, info.num_labels, info.problem_type = task
     if load_model:
+        automodel_class = automodel_class or task_model(task)
         given = {"device_map": _device_map(device_map), "quantization_config": quantization_config}
         kwargs |= model_kwargs | _without_none(given) | {"dtype": info.torch_dtype}
-    options = {"model_config": config, "attn_impl": attn_impl, "rope_scaling": info.rope_scaling}
-    options = _without_none({**options, "automodel_class": automodel_class})
+    more = {"automodel_class": automodel_class, "attn_impl": attn_impl, "rope_scaling": info.rope_scaling}
+    options = {"model_config": config, **_without_none(more)}
     model, processor = _loaded(meta, meta.load_function()(str(folder), info, kwargs, load_model, **options), load_model)
     _finish_processor(processor, meta, info, pad_token)
     if model is not None:
-        _finish_model(model, meta, info)
+        _finish_model(model, meta, info, processor)
     return model, processor
 
 
@@ -203,8 +205,13 @@ def load_tokenizer(folder: str, kwargs: dict[str, Any], tokenizer_class: Any = A
         ) from error
 
 
-def _finish_model(model: Any, meta: ModelMeta, info: ModelInfo) -> None:
+def _finish_model(model: Any, meta: ModelMeta, info: ModelInfo, processor: Any) -> None:
     model.model_meta, model.model_info = meta, info
+    text = model.config.get_text_config()
+    if info.task_type in WITH_HEAD and text.pad_token_id is None:
+        text.pad_token_id = getattr(
+            processor, "tokenizer", processor
+        ).pad_token_id  # by which others find the last token
     config = getattr(model, "generation_config", None)
     if config is None or config.do_sample:
         return
@@ -214,16 +221,6 @@ def _finish_model(model: Any, meta: ModelMeta, info: ModelInfo) -> None:
         # Some published models set a temperature and not do_sample; transformers loads that and refuses to save it.
         config.do_sample = True
         logger.info("generation_config.json has sampling values without do_sample; it counts as true")
-
-
-def _task(meta: ModelMeta, task_type: str | None, num_labels: int | None) -> tuple[str, int | None]:
-    """What the model is for and how many outputs its head has: as asked, else as its type was made for."""
-    task_type = task_type or meta.task_type
-    if task_type is None:
-        task_type = "seq_cls" if meta.is_reward or num_labels is not None else "causal_lm"
-    if num_labels is None and (task_type == "reranker" or (meta.is_reward and task_type == "seq_cls")):
-        num_labels = 1
-    return task_type, num_labels
 
 
 def _device_map(asked: str | dict[str, Any] | None) -> Any:

@@ -12,6 +12,11 @@ from swift_lib.core.files import ARGS_FILE, write_atomic
 from swift_lib.model.base import TEXT_MODEL, ModelGroup, ModelMeta
 from swift_lib.model.mapping import MODEL_MAPPING
 
+_NAMES = {
+    "model_type": str, "template": str, "task_type": str, "num_labels": int, "problem_type": str,
+    "positive_token": str, "negative_token": str, "step_mark": str,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Match:
@@ -61,7 +66,7 @@ def match_model(
     id_or_path: str,
     config: Mapping[str, Any],
     model_type: str | None = None,
-    saved: Mapping[str, str] | None = None,
+    saved: Mapping[str, Any] | None = None,
 ) -> Match:
     """The type of a model: as named, else by its name, by its args.json, by the architecture in its config.json.
 
@@ -97,10 +102,10 @@ def _match_by_architecture(id_or_path: str, config: Mapping[str, Any]) -> Match:
     return Match(ModelMeta(None, [], template="dummy", get_function=TEXT_MODEL, architectures=[architectures[0]]))
 
 
-def read_model_names(model_dir: str | Path) -> dict[str, str]:
-    """`model_type` and `template` in the args.json beside a model's weights; empty where there is none.
+def read_model_names(model_dir: str | Path) -> dict[str, Any]:
+    """What the args.json beside a model's weights says it is (`_NAMES`, as far as it does); empty where there is none.
 
-    These two keys say what a checkpoint of ours is, whatever its folder is called.
+    These keys say what a checkpoint of ours is, whatever its folder is called.
     """
     try:
         saved = json.loads((Path(model_dir) / ARGS_FILE).read_text(encoding="utf-8"))
@@ -108,12 +113,14 @@ def read_model_names(model_dir: str | Path) -> dict[str, str]:
         return {}
     if not isinstance(saved, dict):
         return {}
-    return {key: saved[key] for key in ("model_type", "template") if isinstance(saved.get(key), str) and saved[key]}
+    return {key: saved[key] for key, kind in _NAMES.items() if isinstance(saved.get(key), kind) and saved[key]}
 
 
-def record_model_names(model_dir: str | Path, *, model_type: str | None, template: str | None) -> None:
-    """Write both names into the args.json beside saved weights, so that they load without flags; keeps its content."""
+def record_model_names(model_dir: str | Path, **names: Any) -> None:
+    """Write `names` that are not None into the args.json beside saved weights, so that they load without flags; keeps
+    its content.
+    """
     path = Path(model_dir) / ARGS_FILE
     saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    saved |= {key: value for key, value in (("model_type", model_type), ("template", template)) if value}
+    saved |= {key: value for key, value in names.items() if value}
     write_atomic(path, (json.dumps(saved, indent=2, ensure_ascii=False) + "\n").encode())

@@ -20,7 +20,13 @@ from swift_lib.infer_engine.process import ServerProcess
 from swift_lib.infer_engine.server import OpenAIServer
 from swift_lib.infer_engine.vllm_server import VllmServer, find_vllm, free_port
 from swift_lib.model.loader import get_processor
-from swift_lib.pipelines.engine import build_engine, local_model, processor_options, request_options
+from swift_lib.pipelines.engine import (
+    build_engine,
+    local_model,
+    processor_options,
+    request_options,
+    require_generation,
+)
 from swift_lib.pipelines.parity import PARITY, require_served
 
 logger = logging.getLogger(__name__)
@@ -90,6 +96,7 @@ def _api_key(arguments: Any) -> str | None:
 
 def _vllm_server(arguments: Any, log_file: Path) -> VllmServer:
     engine, deploy = arguments.engine, arguments.deploy
+    require_generation(arguments)
     if arguments.model.adapters:
         raise EngineError(
             "vLLM is started on full weights here, and adapters are given",
@@ -149,6 +156,7 @@ def run_deploy(args: DeployArguments, *, log_file: Path) -> Iterator[RunningServ
             process: Any = _vllm_server(args, log_file)
             url = process.url
         else:
+            require_generation(args)  # here, where it is seen
             process, url = _own_server(args, log_file, Path(folder))
         with raise_on_signals(), process:
             logger.info("starting the %s; its output goes to %s", process.name, log_file)

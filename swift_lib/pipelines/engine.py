@@ -14,6 +14,9 @@ from swift_lib.core.manifest import content_hash
 from swift_lib.core.types import ChatCompletionResponseChoice, InferRequest, RequestConfig
 from swift_lib.dataset.loader import load_dataset
 from swift_lib.infer_engine.mapping import infer_engines
+from swift_lib.model.loader import find_model
+from swift_lib.model.match import read_model_names
+from swift_lib.model.tasks import GENERATING, Task, resolve_task
 from swift_lib.pipelines.stage_output import StageOutput
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,35 @@ def local_model(uri: str) -> str:
     return str(storage.fetch(uri, environment.cache_home())) if storage.is_remote(uri) else uri
 
 
+def task_of(args: Any, name: str | None = None) -> Task:
+    """The task of the model (or of the model `name`), as asked for or as its files, first the adapter's, say."""
+    model = args.model
+    folder, config, meta = find_model(
+        local_model(name or model.model), model.model_type, revision=model.model_revision,
+        local_files_only=model.local_files_only,
+    )  # fmt: skip
+    saved = read_model_names(folder)
+    if model.adapters:
+        saved |= _saved_beside(Path(local_model(model.adapters[0].rpartition("=")[2])))
+    return resolve_task(meta, config, saved, (model.task_type, model.num_labels, model.problem_type))
+
+
+def _saved_beside(adapter: Path) -> dict[str, Any]:
+    """What the args.json of an adapter says, or of the run that it lies in."""
+    return read_model_names(adapter) or read_model_names(adapter.parent)
+
+
+def require_generation(args: Any, name: str | None = None) -> None:
+    """Raise EngineError for a model that writes no text."""
+    task_type = task_of(args, name).task_type
+    if task_type not in GENERATING:
+        raise EngineError(
+            f"a model of task {task_type} writes no text, and this command asks it for some",
+            where=str(name or args.model.model),
+            fix="use swift_lib.pipelines.predict.predict, which gives its scores",
+        )
+
+
 def processor_options(args: Any) -> dict[str, Any]:
     """Return the options of `get_processor` that the arguments give."""
     model = args.model
@@ -51,6 +83,7 @@ def processor_options(args: Any) -> dict[str, Any]:
         "pad_token": model.pad_token,
         "task_type": model.task_type,
         "num_labels": model.num_labels,
+        "problem_type": model.problem_type,
     }
     return {name: value for name, value in given.items() if value}
 
@@ -87,6 +120,7 @@ def template_options(args: Any) -> dict[str, Any]:
         "special_tokens_in_text": template.special_tokens_in_text,
         "max_pixels": template.max_pixels,
         "norm_bbox": template.norm_bbox,
+        "step_mark": template.step_mark,
         "padding_side": template.padding_side,
     }
     return {name: value for name, value in given.items() if value is not None}
@@ -101,6 +135,7 @@ def _system(text: str | None) -> str | None:
 def build_engine(args: Any, *, model: str | None = None, adapters: Sequence[str] | None = None) -> Any:
     """Build the engine that the arguments name, for their model or for another one under the same options."""
     backend = args.engine.infer_backend
+    require_generation(args, model)
     if backend not in infer_engines:
         raise EngineError(
             f"this command generates with {', '.join(infer_engines.names())}, not with {backend!r}",

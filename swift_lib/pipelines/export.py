@@ -21,10 +21,11 @@ from swift_lib.merge.adapter import Adapter, read_adapter
 from swift_lib.merge.in_memory import Evidence, attach, merge_attached
 from swift_lib.merge.passthrough import copy_additional, pass_through, require_whole_model
 from swift_lib.model.loader import get_model_processor, get_processor
-from swift_lib.model.match import record_model_names
+from swift_lib.model.match import read_model_names, record_model_names
 from swift_lib.model.saving import save_processor
 from swift_lib.model.source import check_weights, locate
-from swift_lib.pipelines.engine import local_model, model_options, processor_options, template_options
+from swift_lib.model.tasks import GENERATING, Task
+from swift_lib.pipelines.engine import local_model, model_options, processor_options, task_of, template_options
 from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.template.choose import get_template
@@ -60,6 +61,8 @@ def export_main(args: ExportArguments | Sequence[str] | Mapping[str, Any] | None
     )
     check_weights(source)
     require_whole_model(source)
+    task = task_of(args)
+    args = args if task == Task() else args.replaced(**task._asdict())
     if args.export.exist_ok:
         _remove_export(Path(args.output_dir))
     with raise_on_signals(), stage_output(args, STAGE) as output:
@@ -168,13 +171,20 @@ def _require_trained_base(recorded: Mapping[str, Any], loaded: str, tuned: Any, 
 
 
 def _record_template(args: ExportArguments, processor: Any, target: Path) -> None:
-    """Type and template into args.json, so that the folder means the same whatever it is called.
+    """Type, template and task into args.json, so that the folder means the same whatever it is called.
 
     The tokens that end a reply go into generation_config.json, for servers that know no templates.
     """
     template = get_template(processor, args.template.template, **template_options(args))
-    names = {"model_type": processor.model_meta.model_type, "template": template.template_meta.template_type}
+    info, adapters = processor.model_info, [local_model(adapter) for adapter in args.model.adapters]
+    names = {
+        **read_model_names(adapters[0] if adapters else info.model_dir),
+        "model_type": processor.model_meta.model_type, "template": template.template_meta.template_type,
+        "task_type": info.task_type, "num_labels": info.num_labels, "problem_type": info.problem_type,
+    }  # fmt: skip
     record_model_names(target.parent, **names)
+    if info.task_type not in GENERATING:
+        return
     path = target / _GENERATION
     if path.is_file():
         generation = json.loads(path.read_text(encoding="utf-8"))

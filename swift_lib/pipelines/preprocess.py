@@ -226,6 +226,7 @@ def _row_rules(args: Any, encoder: RowEncoder) -> RowRules:
         text_only=not encoder.processor.model_info.is_multimodal,
         open_images=True,
         num_labels=encoder.processor.model_info.num_labels,
+        problem_type=encoder.processor.model_info.problem_type,
         merge_consecutive=data.merge_consecutive,
         mixed_schema=data.mixed_schema,
         row_filter=data.row_filter,

@@ -110,6 +110,8 @@ class RowEncoder:
         template, inputs = self.template, parts[0].inputs
         assert inputs is not None
         label, margin = labels_of(row, parts, template.mode, template.task_type)
+        if template.judges_steps and len(label or ()) != len(sequences[0].spans):
+            raise RowFault("bad_label", "label", f"{len(label or ())} labels for {len(sequences[0].spans)} steps")
         extra = {} if template.remove_unused_columns else inputs.extra
         return Example(sequences, label, margin, inputs.channel, extra)
 

@@ -27,11 +27,12 @@ from swift_lib.loss.base import loss_problems, tell_unused_losses
 from swift_lib.metrics.base import metric_problems
 from swift_lib.model.loader import get_model_processor
 from swift_lib.model.match import record_model_names
+from swift_lib.pipelines import tasks
 from swift_lib.pipelines.engine import local_model, model_options, template_options
 from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.preprocess import tokenise_into
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
-from swift_lib.pipelines.training_data import TrainingData, require_conversations, training_data
+from swift_lib.pipelines.training_data import TrainingData, training_data
 from swift_lib.pipelines.training_run import TrainingRun
 from swift_lib.pipelines.tuning import tune
 from swift_lib.template.choose import get_template
@@ -75,6 +76,7 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
 
 def fine_tune(args: TrainingCommand) -> SftResult:
     """`sft_main`, of arguments that are read already."""
+    args = tasks.with_task(args)
     with stop_flag() as flag, join() as processes:
         _refuse_early(args)
         with stage_output(args, "train", records=RECORDS, processes=processes) as output:
@@ -95,6 +97,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
         if is_first:
             remove_incomplete(output.folder)
         train, validation = _datasets(args, output, make=is_first)
+    args = tasks.with_problem(args, train)
     flag.check()
     with memory_errors(str(output.folder)):
         model, template = _load(args)
@@ -103,7 +106,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
             _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
         hf_arguments = _hf_arguments(args, template, validation is not None)
         model, base = tune(args, plugin_view(hf_arguments), model, template)
-        data = training_data(args, template, train, validation)
+        data = training_data(args, template, train, validation, tasks.collator(template, model))
         trained_on = _trained_on(train, template, data, hf_arguments) | {
             "base": base.get("loaded_sha256", base["sha256"]),
             "trained": content_hash(trained_parameters(model)),
@@ -112,7 +115,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
         describe = partial(_describe, args, template, base, train.folder.parent)
         if data.joins_rows:
             with trainer.accelerator.autocast():
-                require_isolation(trainer.model)
+                require_isolation(trainer.model, tasks.reader(template.task_type))
         run = TrainingRun(args, trainer, flag, output.folder, trained_on, describe, processes)
         report = Report(output.tracker)
         trainer.add_callback(report)
@@ -149,7 +152,7 @@ def _datasets(args: TrainingCommand, output: StageOutput, *, make: bool) -> tupl
         if (folder / split).is_dir():
             splits[split] = TokenDataset.open(folder / split)
             rows = splits[split]
-            require_conversations(rows)
+            tasks.require_rows(rows, args.model.task_type or "causal_lm")
             output.tracker.dataset(split, rows.digest, len(rows), str(folder / split), context=split)
     if "train" not in splits or not len(splits["train"]):
         raise DataError("The token dataset has no training rows", where=str(folder), fix="preprocess more rows")
@@ -202,7 +205,7 @@ def _load(args: TrainingCommand) -> tuple[Any, Any]:
     if args.objective.enable_channel_loss:
         template.remove_unused_columns = False  # batches say which channels their rows are of
     template.register_post_encode_hook(model)
-    return model, template
+    return model, tasks.prepare_template(template)
 
 
 def _hf_arguments(args: TrainingCommand, template: Any, validates: bool) -> TrainingArguments:
@@ -240,7 +243,10 @@ def _trainer(
 ) -> Any:
     metric = args.measures.eval_metric or ("nlg" if args.predict.predict_with_generate else None)
     names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
-    return trainers_map["pretrain" if isinstance(args, PretrainArguments) else "causal_lm"](
+    name, options = tasks.trainer_options(args, template, data)
+    if args.predict.predict_with_generate:
+        options["generator"] = _generator(args, template)
+    return trainers_map[name](
         model=model,
         args=hf_arguments,
         train_dataset=data.train,
@@ -251,7 +257,7 @@ def _trainer(
         tuner=get_tuner(args.tuner.tuner_type),
         load_base=lambda: _load(args)[0],
         extensions=names,
-        generator=_generator(args, template) if args.predict.predict_with_generate else None,
+        **options,
     )
 
 

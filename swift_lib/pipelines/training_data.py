@@ -24,20 +24,22 @@ class TrainingData:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def training_data(args: Any, template: Any, train: TokenDataset, validation: TokenDataset | None) -> TrainingData:
+def training_data(
+    args: Any, template: Any, train: TokenDataset, validation: TokenDataset | None, collate: Callable[..., Any]
+) -> TrainingData:
     """Apply --packing and --padding_free to the splits; with either of them the template joins rows from now on.
 
-    Raises DataError for rows that cannot share a sequence: of several sequences, with media, or longer than a pack, and
-    for a template that cannot do without padding.
+    collate: makes batches of rows or packs by the template. Raises DataError for rows that cannot share a sequence
+    (with media, or longer than a pack), and for a template that cannot do without padding.
     """
     if not (args.train.packing or args.train.padding_free):
-        return TrainingData(train, validation, template.data_collator)
+        return TrainingData(train, validation, collate)
     for split in (train, validation):
         if split is not None:
             _require_plain(split, template)
     template.padding_free = True
     if not args.train.packing:
-        return TrainingData(train, validation, template.data_collator, joins_rows=True)
+        return TrainingData(train, validation, collate, joins_rows=True)
     length = _packing_length(args, template, train)
     packs = _pack(args, train, length)
     plan = packs.plan
@@ -50,31 +52,7 @@ def training_data(args: Any, template: Any, train: TokenDataset, validation: Tok
         f"{len(train):,}", f"{len(plan):,}", f"{length:,}", 100 * plan.used,
     )  # fmt: skip
     held_out = None if validation is None else _pack(args, validation, length)
-    return TrainingData(packs, held_out, PackCollator(template), joins_rows=True, facts={"packing": facts})
-
-
-def require_conversations(rows: TokenDataset) -> None:
-    """Raise DataError for rows that were made for another training: pairs, groups, labels."""
-    info = rows.manifest["dataset"]
-    held = [*info["roles"], *([] if info["label"] is None else ["a label"])]
-    if held:
-        raise DataError(
-            f"each row holds {' and '.join(held)}: supervised fine-tuning takes one conversation a row",
-            where=str(rows.folder),
-            fix="preprocess the rows again with --template_mode train and --task_type causal_lm, which takes the "
-            "conversation (of a pair, the chosen one)",
-        )
-
-
-@dataclass(frozen=True)
-class PackCollator:
-    """Makes one batch of packs, by the template's own collator."""
-
-    template: Any
-
-    def __call__(self, packs: Sequence[Sequence[Any]]) -> Any:
-        """Collate the rows of all packs."""
-        return self.template.data_collator([row for pack in packs for row in pack])
+    return TrainingData(packs, held_out, collate, joins_rows=True, facts={"packing": facts})
 
 
 def _pack(args: Any, rows: TokenDataset, length: int) -> PackedDataset:
@@ -105,7 +83,5 @@ def _require_plain(rows: TokenDataset, template: Any) -> None:
         reason = f"template {template.template_meta.template_type!r} cannot do without padding"
     elif "media" in info["columns"]:
         reason = "rows with images cannot be packed yet"
-    elif info["roles"]:
-        reason = f"rows of several sequences ({', '.join(info['roles'])}) cannot be packed for this training"
     if reason:
         raise DataError(reason, where=str(rows.folder), fix="train without --packing and --padding_free")

@@ -1,7 +1,7 @@
 """One training from where it stands to its end: start or go on, train, publish, leave in good order after a signal."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from swift_lib.trainers.resume import STARTED_FROM, TRAINED_ON, position
 from swift_lib.trainers.saving import CompleteCheckpoints
 
 logger = logging.getLogger(__name__)
+
+_OF_SPEED = ("_runtime", "_per_second", "_time")
 
 
 class TrainingRun:
@@ -108,5 +110,12 @@ def figures(trainer: Any, result: Any) -> dict[str, float]:
     if losses:
         metrics |= {"first_loss": losses[0], "last_loss": losses[-1]}
     if validation:
-        metrics |= {"first_eval_loss": validation[0], "eval_loss": validation[-1]}
+        metrics |= {"first_eval_loss": validation[0], **_last_evaluation(history)}
     return metrics
+
+
+def _last_evaluation(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The loss and the metrics of the last evaluation."""
+    last = next(entry for entry in reversed(history) if "eval_loss" in entry)
+    measured = {name: float(value) for name, value in last.items() if name.startswith("eval_")}
+    return {name: value for name, value in measured.items() if not name.endswith(_OF_SPEED)}

@@ -68,7 +68,7 @@ def assemble(row: Any, parts: Sequence[Part], mode: str, task_type: str) -> dict
         result = dict(first)
     label, margin = labels_of(row, parts, mode, task_type)
     if label is not None:
-        result["label" if mode == "kto" else "labels"] = label
+        result["label" if mode == "kto" or task_type == "prm" else "labels"] = label
     if margin is not None:
         result["margin"] = margin
     return result
@@ -100,6 +100,8 @@ def labels_of(row: Any, parts: Sequence[Part], mode: str, task_type: str) -> tup
         return [int(part.role == "positive") for part in parts], None
     if task_type == "seq_cls":
         return _class_label(label), None
+    if task_type == "prm" and label is not None:
+        return _class_label(label if isinstance(label, list | tuple) else [label]), None
     return None, None
 
 

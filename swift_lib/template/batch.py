@@ -68,7 +68,7 @@ class _Chunk:
 
     def __init__(self, template: Any, rows: Rows, pool: ThreadPoolExecutor) -> None:
         self.rows, self._rendered = render(template, rows)
-        self._suffix_ids = template.layout.suffix_ids
+        self._suffix_ids = template.ending_ids
         texts = [run.pieces for runs in self._rendered for run in runs]
         self._tokens = pool.submit(tokenise, template.tokenizer, texts, template.layout.control, template.opening)
 

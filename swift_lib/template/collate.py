@@ -42,6 +42,21 @@ def collate(
     return batch
 
 
+def pooled_tokens(batch: Mapping[str, torch.Tensor], *, first: bool = False) -> torch.Tensor:
+    """The last (first) token of each sequence of a batch, padded or packed: positions in the flattened batch, int64.
+
+    Told by attention_mask or, where there is none, by position_ids that begin anew with each sequence.
+    """
+    mask = batch.get("attention_mask")
+    if mask is None:
+        starts = (batch["position_ids"].flatten() == 0).nonzero().flatten()
+        ends = torch.cat([starts[1:], torch.tensor([batch["input_ids"].numel()])])
+        return starts if first else ends - 1
+    width = mask.shape[1]
+    rows = torch.arange(mask.shape[0]) * width
+    return rows + (mask.argmax(1) if first else width - 1 - mask.flip(1).argmax(1))
+
+
 def pad_id(tokenizer: Any) -> int:
     """The id that fills rows. Raises TemplateError where the tokenizer has none."""
     if tokenizer.pad_token_id is None:

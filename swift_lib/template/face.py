@@ -10,7 +10,7 @@ import torch
 from swift_lib.core.errors import SwiftError, TemplateError
 from swift_lib.loss_scale.base import LossScale
 from swift_lib.loss_scale.mapping import get_loss_scale
-from swift_lib.template import agent, batch, collate, decoding, encode, groups, mask, parity, tasks, thinking
+from swift_lib.template import agent, batch, collate, decoding, encode, groups, mask, parity, steps, tasks, thinking
 from swift_lib.template.assemble import finish
 from swift_lib.template.base import TemplateMeta
 from swift_lib.template.control import Guard
@@ -55,6 +55,7 @@ class Template(TemplateHooks):
     task_type: what the model is trained for; None: as the model's info says, else causal_lm.
     remove_unused_columns: False hands further columns of a row on, under `_extra_kwargs`.
     chat_template_kwargs: for every row; a row's own of the same name come first.
+    step_mark: ends each step of a reply where steps are judged (task_type prm); None: as the class says.
     max_pixels: larger images are made smaller first. norm_bbox: none or norm1000; None: as the class says.
     """
 
@@ -83,6 +84,7 @@ class Template(TemplateHooks):
         remove_unused_columns: bool = True,
         max_pixels: int | None = None,
         norm_bbox: str | None = None,
+        step_mark: str | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Attach a template to a tokenizer."""
@@ -100,6 +102,7 @@ class Template(TemplateHooks):
         self.special_tokens_in_text = special_tokens_in_text
         self.remove_unused_columns = remove_unused_columns
         self.max_pixels, self.norm_bbox = max_pixels, norm_bbox or type(self).norm_bbox
+        self.step_mark = step_mark or type(self).step_mark
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.loss_scale = get_loss_scale(loss_scale) if isinstance(loss_scale, str) else loss_scale
         self._weigh = Weigher(self.loss_scale, is_binary=bool(is_binary_loss_scale))
@@ -108,7 +111,7 @@ class Template(TemplateHooks):
         )
         self._agent_template = agent_template or template_meta.agent_template
         self.mode = tasks.INFERENCE_MODES[0]
-        self.sampler = groups.Sampler(self.max_positive_samples, self.max_negative_samples)
+        self.sampler: Any = groups.Sampler(self.max_positive_samples, self.max_negative_samples)
         self._check_options()
         self.layout = Layout(self.template_meta, self.tokenizer)
         self.stop_words = self.layout.stop_words
@@ -120,6 +123,7 @@ class Template(TemplateHooks):
         control, stops = self.layout.control, self.layout.stop_texts
         calls = agent.call_tokens(self.agent_template, control) if self._agent_template else []
         own = self.layout.thought_tokens.union(self.reply_tokens, calls).difference(stops)
+        own |= {self.step_mark} if self.judges_steps else set()
         return Guard(control, refuse=self.special_tokens_in_text == "refuse", own=own, stops=stops)
 
     def _check_options(self) -> None:
@@ -147,6 +151,16 @@ class Template(TemplateHooks):
     def is_training(self) -> bool:
         """Whether rows are encoded with labels."""
         return self.mode in tasks.TRAINING_MODES
+
+    @property
+    def judges_steps(self) -> bool:
+        """Whether rows are encoded with a label at the end of each step of a reply."""
+        return self.is_training and self.task_type == "prm"
+
+    @property
+    def ending_ids(self) -> list[int]:
+        """The ids that end a trained reply and are trained with it; none where only marks of steps are."""
+        return [] if self.task_type == "prm" else self.layout.suffix_ids
 
     # Encoding
 
@@ -207,6 +221,8 @@ class Template(TemplateHooks):
             raise TemplateError("the row ends without an assistant message to train on")
         if not self.template_meta.support_multi_round:
             inputs.messages = only_round(inputs.messages, self.template_meta.template_type, self.keep_last_round)
+        if self.judges_steps:
+            steps.end_steps(inputs.messages, self.step_mark)
         self._read_options(inputs)
         thinking.rewrite_replies(
             inputs.messages,
@@ -233,7 +249,7 @@ class Template(TemplateHooks):
         """
         runs = self.runs(inputs)
         tokens = tokenise(self.tokenizer, [run.pieces for run in runs], self.layout.control, self.opening)
-        return {**mask.join(runs, tokens, self.layout.suffix_ids).as_lists(), **inputs.media_tensors}
+        return {**mask.join(runs, tokens, self.ending_ids).as_lists(), **inputs.media_tensors}
 
     def runs(self, inputs: TemplateInputs) -> list[mask.Run]:
         """The texts and weights of a prepared conversation, before tokenising."""
@@ -241,7 +257,9 @@ class Template(TemplateHooks):
             return [mask.Run(False, 0.0, [parity.render_conversation(self, inputs)])]
         contexts = self._contexts(inputs)
         if self.is_training and self.task_type in tasks.TOKEN_LABELLED:
-            pieces, weights = self._weigh(contexts, inputs.messages)
+            pieces, weights = (
+                steps.marked(contexts, self.step_mark) if self.judges_steps else self._weigh(contexts, inputs.messages)
+            )
             if self.mode in tasks.PAIRED_MODES:
                 inputs.lost_fractions = sum(weight not in (0.0, 1.0) for weight in weights)
                 weights = on_or_off(weights)

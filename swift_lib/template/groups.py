@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from swift_lib.core.errors import TemplateError
+from swift_lib.template.steps import judged
 from swift_lib.template.tasks import RERANKERS
 
 Row = Mapping[str, Any]
@@ -38,6 +39,14 @@ def side(row: Row, prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in row.items() if key.startswith(prefix)}
 
 
+class AllDocuments:
+    """In a Sampler's place where rows were sampled before: every document, in its order."""
+
+    def choose(self, labels: Sequence[int]) -> list[int]:
+        """All indices."""
+        return list(range(len(labels)))
+
+
 def pairs(batch: Sequence[Row]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """All chosen rows, then all rejected ones; with them the margins, where some row has one (0 for the others)."""
     rows = [side(row, prefix) for prefix in ("chosen_", "rejected_") for row in batch]
@@ -48,7 +57,9 @@ def pairs(batch: Sequence[Row]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 
 def anchors(batch: Sequence[Row]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Anchor, positive and negatives of each row, one after the other, and their labels (float)."""
+    """Anchor, positive and negatives of each row, one after the other, and their labels (float; none of a row for
+    which they are None).
+    """
     rows: list[dict[str, Any]] = []
     labels: list[float] = []
     for row in batch:
@@ -56,27 +67,42 @@ def anchors(batch: Sequence[Row]) -> tuple[list[dict[str, Any]], dict[str, Any]]
         count = len(negatives.get("input_ids") or ())
         rows += [side(row, "anchor_"), side(row, "positive_")]
         rows += [_at(negatives, i) for i in range(count)]
-        labels += row["labels"]
+        labels += row["labels"] or []
     return rows, {"labels": torch.tensor(labels, dtype=torch.float32)}
 
 
-def documents(batch: Sequence[Row], sampler: Sampler) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The chosen documents of each row, one after the other, and their labels (int64)."""
+def documents(batch: Sequence[Row], sampler: Sampler | AllDocuments) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The chosen documents of each row, one after the other, and their labels (int64).
+
+    Of a row whose labels are None the first document, without a label.
+    """
     rows: list[dict[str, Any]] = []
     labels: list[int] = []
     for row in batch:
         fields = {key: value for key, value in row.items() if key not in _NOT_A_SEQUENCE}
+        if row["labels"] is None:
+            rows.append(_at(fields, 0))
+            continue
         for i in sampler.choose(row["labels"]):
             rows.append(_at(fields, i))
             labels.append(int(row["labels"][i]))
     return rows, {"labels": torch.tensor(labels, dtype=torch.int64)}
 
 
-def classes(batch: Sequence[Row], num_labels: int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The rows, and their labels: int64 for a class, float32 for a number or, (batch, num_labels), several classes."""
+def classes(
+    batch: Sequence[Row], num_labels: int | None, problem_type: str | None = None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rows, and their labels, but for those that are None.
+
+    regression: float32, (rows,) or (rows, num_labels); single_label_classification: int64; multi_label_classification:
+    0 and 1 as float32, (rows, num_labels), of lists of classes. Without a problem type the labels' own form decides.
+    """
     rows = [{key: value for key, value in row.items() if key != "labels"} for row in batch]
-    labels = [row["labels"] for row in batch]
-    if not any(isinstance(label, list | tuple) for label in labels):
+    labels = [row["labels"] for row in batch if row["labels"] is not None]
+    several = any(isinstance(label, list | tuple) for label in labels)
+    if problem_type == "regression":
+        return rows, {"labels": torch.tensor(labels, dtype=torch.float32)}
+    if problem_type == "single_label_classification" or not (several or problem_type):
         is_class = all(isinstance(label, int) for label in labels)
         return rows, {"labels": torch.tensor(labels, dtype=torch.int64 if is_class else torch.float32)}
     if num_labels is None:
@@ -109,7 +135,10 @@ def collate_groups(
     elif template.task_type in RERANKERS:
         flat, more = documents(rows, template.sampler)
     elif template.task_type == "seq_cls":
-        flat, more = classes(rows, getattr(getattr(template.processor, "model_info", None), "num_labels", None))
+        info = getattr(template.processor, "model_info", None)
+        flat, more = classes(rows, getattr(info, "num_labels", None), getattr(info, "problem_type", None))
+    elif template.task_type == "prm":
+        return pad(judged(rows))
     else:
         return pad(rows)
     return {**pad(flat), **more}

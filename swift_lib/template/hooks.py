@@ -29,6 +29,7 @@ class TemplateHooks:
     non_thinking_prefix_only_after_user: replies after tool results get no empty thinking block.
     max_positive_samples, max_negative_samples: of a reranker's row, documents in a batch: positives, and negatives for
         each of them.
+    step_mark: what ends each step of a reply, where steps are judged.
     reply_tokens: control tokens that replies are made of, beside those that the template's data names.
     """
 
@@ -48,6 +49,7 @@ class TemplateHooks:
     jinja_enable_thinking_key = "enable_thinking"
     non_thinking_prefix_only_after_user = False
     is_encoder_decoder = False
+    step_mark = "\n\n"
     max_positive_samples = 1
     max_negative_samples = 7
     reply_tokens: ClassVar[Sequence[str]] = ()

@@ -1,6 +1,6 @@
 """Rows side by side in one sequence without padding, kept apart by their positions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -41,12 +41,18 @@ def collate_packed(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
     }
 
 
+def logits_of(model: Any, input_ids: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
+    """What a model says at every token, (batch, length, n)."""
+    return model(input_ids=input_ids, position_ids=position_ids).logits
+
+
 @torch.no_grad()
-def require_isolation(model: Any) -> None:
+def require_isolation(model: Any, read: Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor] = logits_of) -> None:
     """Raise TrainingError unless the model keeps packed rows apart.
 
-    Two short rows are run side by side, twice, with another first row the second time: the second row's logits must not
-    change. Costs two forward passes over 16 tokens. Not every architecture and attention looks at the positions.
+    Two short rows are run side by side, twice, with another first row the second time: what `read` finds at the second
+    row's tokens must not change. Costs two forward passes over 16 tokens. Not every architecture and attention looks at
+    the positions.
     """
     embeddings = model.get_input_embeddings()
     device, vocabulary = embeddings.weight.device, embeddings.num_embeddings
@@ -57,7 +63,7 @@ def require_isolation(model: Any) -> None:
     model.eval()
     try:
         logits = [
-            model(input_ids=torch.cat([before, second])[None].to(device), position_ids=positions).logits[0, 8:].float()
+            read(model, torch.cat([before, second])[None].to(device), positions)[0, 8:].float()
             for before in (first, other)
         ]
     finally:
@@ -67,6 +73,6 @@ def require_isolation(model: Any) -> None:
     change = float((logits[0] - logits[1]).abs().max())
     if change > allowed:
         raise TrainingError(
-            f"this model does not keep packed rows apart: a row's logits change by {change:.3g} with the row beside it",
+            f"this model does not keep packed rows apart, its outputs change by {change:.3g} with the row beside it",
             fix="train without --packing and --padding_free, or with another --attn_impl (flash_attention_2, sdpa)",
         )

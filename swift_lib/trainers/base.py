@@ -29,6 +29,9 @@ from swift_lib.tuner_plugin.calling import load_weights, require_savable, save_w
 # Batches of this many steps are sorted by length together where --group_by_length asks for it.
 _GROUPED_STEPS = 50
 
+Draw = Callable[[Any, int], Any]
+"""(row or pack of rows, epoch) -> what of it is put in a batch."""
+
 
 class BaseTrainer(ResumableTrainer):
     """A Trainer with our order of rows, our plugins, and weights written by the tuner.
@@ -120,14 +123,23 @@ class BaseTrainer(ResumableTrainer):
             lengths=rows.lengths if grouped else None,
             group=_GROUPED_STEPS * self.rows_per_step if grouped else 1,
         )
-        return self._loader(rows, order, self._train_batch_size, drop_last=args.dataloader_drop_last)
+        return self._loader(
+            rows, order, self._train_batch_size, drop_last=args.dataloader_drop_last, draw=self.drawing(training=True)
+        )
+
+    def drawing(self, *, training: bool) -> Draw | None:
+        """What of a row is in a batch, by its epoch; None: all of it."""
+        return None
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> SeekableLoader:
         """All rows once, in their order, each process its share."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
-        return self._loader(rows, TrainingOrder(len(rows), 0, shuffle=False), self.args.eval_batch_size)
+        order = TrainingOrder(len(rows), 0, shuffle=False)
+        return self._loader(rows, order, self.args.eval_batch_size, draw=self.drawing(training=False))
 
-    def _loader(self, rows: Any, order: TrainingOrder, batch_size: int, *, drop_last: bool = False) -> SeekableLoader:
+    def _loader(
+        self, rows: Any, order: TrainingOrder, batch_size: int, *, drop_last: bool = False, draw: Draw | None = None
+    ) -> SeekableLoader:
         args = self.args
         batches = ShardedBatches(
             order, batch_size, rank=args.process_index, world_size=args.world_size, drop_last=drop_last
@@ -139,7 +151,7 @@ class BaseTrainer(ResumableTrainer):
                 fix="lower --per_device_train_batch_size, or give --dataloader_drop_last false",
             )
         return SeekableLoader.of(
-            OrderedRows(rows, self._blank),
+            OrderedRows(rows, self._blank, draw),
             batches,
             collate_fn=self.data_collator,
             num_workers=args.dataloader_num_workers,

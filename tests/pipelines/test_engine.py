@@ -23,7 +23,7 @@ def test_every_template_argument_reaches_the_template(tiny_model: Path) -> None:
         "loss_scale": "all", "is_binary_loss_scale": True, "disable_ignore_empty_think": True,
         "use_chat_template": False, "template_backend": "swift", "response_prefix": "R", "enable_thinking": True,
         "preserve_thinking": True, "add_non_thinking_prefix": False, "keep_last_round": True, "padding_side": "left",
-        "special_tokens_in_text": "text", "max_pixels": 99, "norm_bbox": "none",
+        "special_tokens_in_text": "text", "max_pixels": 99, "norm_bbox": "none", "step_mark": "#",
         "chat_template_kwargs": '{"date_string": "26 Jul 2024"}',
     }  # fmt: skip
     assert set(given) == names(TemplateArguments)
@@ -42,6 +42,7 @@ def test_every_model_argument_reaches_the_loader() -> None:
         "model_type": "qwen2", "model_revision": "main", "torch_dtype": "float32", "attn_impl": "eager",
         "device_map": "cpu", "max_model_len": 9, "rope_scaling": "yarn", "pad_token": "eos",
         "trust_remote_code": "a/b@" + "0" * 40, "local_files_only": True, "task_type": "seq_cls", "num_labels": 3,
+        "problem_type": "single_label_classification",
     }  # fmt: skip
     assert set(given) == names(ModelArguments) - {"model", "adapters", "load_args"}
     args = SftArguments(model="m", dataset=["d"], **given)

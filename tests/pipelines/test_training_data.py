@@ -9,7 +9,7 @@ import pytest
 from swift_lib.core.errors import DataError
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.pipelines.preprocess import preprocess_main
-from swift_lib.pipelines.training_data import require_conversations
+from swift_lib.pipelines.tasks import require_rows
 
 ASKED = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."}]
 PAIR = {"messages": ASKED, "rejected_response": "Three."}
@@ -30,7 +30,7 @@ def made(model: Path, folder: Path, row: dict[str, Any], **more: Any) -> TokenDa
 def test_the_conversation_of_a_pair_or_of_a_judged_row_can_be_trained_on(
     row: dict[str, Any], tiny_model: Path, tmp_path: Path
 ) -> None:
-    require_conversations(made(tiny_model, tmp_path, row))
+    require_rows(made(tiny_model, tmp_path, row), "causal_lm")
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_rows_for_another_training_are_refused(
     row: dict[str, Any], more: dict[str, Any], held: str, tiny_model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=rf"each row holds {held}:.*--template_mode train"):
-        require_conversations(made(tiny_model, tmp_path, row, **more))
+        require_rows(made(tiny_model, tmp_path, row, **more), "causal_lm")
