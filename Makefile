@@ -53,7 +53,7 @@ images: ## Build the three container images (IMAGES_ARGS are handed to images/bu
 
 .PHONY: test
 test: setup ## The fast tests; PYTEST="-k name" selects
-	@$(PY) -m pytest -n $(JOBS) -m "not integration" $(PYTEST)
+	@$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not integration" $(PYTEST)
 
 .PHONY: test-integration
 test-integration: setup setup-vllm ## The tests that start servers or take minutes

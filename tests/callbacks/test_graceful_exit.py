@@ -59,7 +59,9 @@ def _process(rank: int, path: str, results: Any) -> None:
 def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
     context = torch.multiprocessing.get_context("fork")
     results = context.Queue()
-    processes = [context.Process(target=_process, args=(rank, str(tmp_path / "store"), results)) for rank in (0, 1)]
+    processes = [
+        context.Process(target=_process, args=(rank, str(tmp_path / "store"), results), daemon=True) for rank in (0, 1)
+    ]
     for process in processes:
         process.start()
     found = dict(results.get(timeout=60) for _ in processes)

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import peft
@@ -111,18 +110,6 @@ def test_an_adapter_with_a_copy_of_the_head_that_is_trained(batch: dict[str, tor
 
 def test_an_adapter_on_the_head_keeps_its_logits(batch: dict[str, torch.Tensor]) -> None:
     assert_same(adapted("untied", target_modules=["q_proj", "lm_head"]), batch, fused=False)
-
-
-@pytest.mark.parametrize("find_unused", [False, True])
-def test_every_trained_parameter_is_seen_by_data_parallel(
-    batch: dict[str, torch.Tensor], find_unused: bool, tmp_path: Path
-) -> None:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
-    try:
-        model = torch.nn.parallel.DistributedDataParallel(make("untied").train(), find_unused_parameters=find_unused)
-        assert_same(model, batch)
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 class Shifted(torch.nn.Module):
