@@ -1,12 +1,22 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from swift_lib.core import signals
 from swift_lib.core.errors import DataError, Interrupted
 from swift_lib.core.signals import check_stopped, current_flag, raise_on_signals, stop_flag
+
+
+@pytest.fixture(autouse=True)
+def nothing_ignored() -> Iterator[None]:
+    """Whoever started the tests may have chosen to ignore some of these signals (nohup, a background job)."""
+    before = {signum: signal.signal(signum, signal.SIG_DFL) for signum in (signal.SIGINT, signal.SIGHUP)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
