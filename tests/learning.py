@@ -32,6 +32,11 @@ class Learned:
         return {name for name, value in self.model.named_parameters() if not torch.equal(value, self.before[name])}
 
     @property
+    def after(self) -> dict[str, torch.Tensor]:
+        """The parameters at the end."""
+        return {name: value.detach() for name, value in self.model.named_parameters()}
+
+    @property
     def names(self) -> set[str]:
         return set(self.before)
 

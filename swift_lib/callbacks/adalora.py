@@ -105,6 +105,9 @@ def _tuned(model: AdaLoraModel) -> list[tuple[str, torch.nn.Parameter]]:
 
 
 def _pattern(model: AdaLoraModel) -> dict[str, list[bool]]:
-    """Which singular values are not 0, by the name of the parameter that holds them."""
+    """Which singular values are kept, by the name of the parameter that holds them: those that are not 0, and of a
+    matrix without any the first, since peft takes tensors of size 0 for broken ones.
+    """
     mark = f"lora_E.{model.trainable_adapter_name}"
-    return {name: (values != 0).view(-1).tolist() for name, values in _tuned(model) if mark in name}
+    kept = {name: (values != 0).view(-1).tolist() for name, values in _tuned(model) if mark in name}
+    return {name: pattern if any(pattern) else [True, *pattern[1:]] for name, pattern in kept.items()}

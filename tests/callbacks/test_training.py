@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
 from swift_lib.callbacks import TrainerCallback, extra_callbacks
 from swift_lib.callbacks.activation_cpu_offload import ActivationCpuOffloadCallback
@@ -125,3 +126,38 @@ def test_wrong_arguments_are_refused_before_work_is_done(
     with pytest.raises(ArgumentError, match=message):
         learn(**options)
     assert not (tmp_path / "out").exists()
+
+
+ADALORA = {
+    "tuner_type": "adalora", "adalora_init_r": 6, "adalora_target_r": 2, "adalora_tinit": 5, "adalora_tfinal": 10,
+}  # fmt: skip
+
+
+def test_adalora_lets_the_rank_fall(learn: Learn) -> None:
+    """From six singular values a matrix to two on average, more where they matter."""
+
+    def note(model: Any, optimizer: Any) -> list[int]:
+        return [int((value != 0).sum()) for name, value in model.named_parameters() if "lora_E" in name]
+
+    run = learn(note=note, learning_rate=1e-2, **ADALORA)
+    run.require_learned()
+    # Singular values begin as 0, and end as 0 where a matrix gets no rank.
+    vectors = {name for name in run.names if "lora_A" in name or "lora_B" in name}
+    assert vectors <= run.changed <= vectors | {name for name in run.names if "lora_E" in name}
+    matrices = len(run.noted[0])
+    totals = [sum(ranks) for ranks in run.noted[1:]]  # noted before the callback's own cut
+    assert totals[0] == 6 * matrices and totals[-1] == 2 * matrices
+    assert totals == sorted(totals, reverse=True) and len(set(run.noted[-1])) > 1
+    stored = load_file(Path(run.result.final) / "adapter_model.safetensors")
+    values = [value for name, value in stored.items() if "lora_E" in name]
+    assert sum(int((value != 0).sum()) for value in values) == 2 * matrices
+    assert all(len(value) == max(1, int((value != 0).sum())) for value in values)
+
+
+def test_adalora_goes_on_to_the_same_adapter(learn: Learn) -> None:
+    options = {**ADALORA, "max_steps": 20, "save_steps": 9}
+    whole = learn("whole", **options)
+    start = str(Path(whole.result.output_dir) / "checkpoint-9")
+    rest = learn("rest", resume_from_checkpoint=start, **options)
+    one, other = (load_file(Path(run.result.final) / "adapter_model.safetensors") for run in (whole, rest))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
