@@ -76,9 +76,9 @@ def sft_main(args: SftArguments | Sequence[str] | Mapping[str, Any] | None = Non
 
 def fine_tune(args: TrainingCommand) -> SftResult:
     """`sft_main`, of arguments that are read already."""
-    args = tasks.with_task(args)
     with stop_flag() as flag, join() as processes:
         _refuse_early(args)
+        args = tasks.with_task(args)  # reads the model's files
         with stage_output(args, "train", records=RECORDS, processes=processes) as output:
             return _run(args, flag, processes, output)
 
