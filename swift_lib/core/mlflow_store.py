@@ -90,10 +90,20 @@ class RunStore:
         time.sleep(_SETTLE_SECONDS)
         chosen = self.find_parent(run_key)
         assert chosen is not None
-        self.client.set_tag(chosen, CONFIRMED, "true")
+        self._confirm(chosen)
         if chosen != mine:
             self.client.delete_run(mine)
         return chosen
+
+    def _confirm(self, run_id: str) -> None:
+        """Mark a run as the parent. A store refuses the second of two stages that mark it at the same moment."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - optional library
+
+        try:
+            self.client.set_tag(run_id, CONFIRMED, "true")
+        except MlflowException:
+            if CONFIRMED not in self.client.get_run(run_id).data.tags:
+                raise
 
     def child(self, parent: str | None, run_key: str, stage: str, name: str) -> str:
         """Id of a stage's run, opened again where a retry of the stage finds its own."""

@@ -84,6 +84,26 @@ def test_racing_stages_agree_on_one_parent(uri: str, client: Any) -> None:
     assert len(parents) == 1
 
 
+def test_a_store_that_refuses_the_second_mark_of_a_parent_is_no_error(
+    uri: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite lets one of two stages add the mark and refuses the other: MlflowException, UNIQUE constraint failed."""
+    from mlflow.exceptions import MlflowException
+
+    mark = client.set_tag
+
+    def lose_the_race(run_id: str, name: str, value: str) -> None:
+        mark(run_id, name, value)
+        raise MlflowException("UNIQUE constraint failed")
+
+    store = RunStore(uri, "tests")
+    monkeypatch.setattr(store.client, "set_tag", lose_the_race)
+    assert store.parent("key-mark", "a run") == RunStore(uri, "tests").find_parent("key-mark")
+    monkeypatch.setattr(store.client, "set_tag", lambda *mark: (_ for _ in ()).throw(MlflowException("disk full")))
+    with pytest.raises(MlflowException, match="disk full"):
+        store.parent("key-no-mark", "a run")
+
+
 def test_a_retried_stage_goes_on_in_its_own_run(uri: str, client: Any) -> None:
     with pytest.raises(ValueError, match="boom"), open_tracker(uri, "key3") as first:
         first.params({"a": 1})
