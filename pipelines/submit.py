@@ -25,6 +25,7 @@ from swift_lib.core import environment
 from swift_lib.core.errors import ArgumentError, PipelineError, SwiftError
 from swift_lib.core.logs import setup_logging
 from swift_lib.core.safety import redact
+from swift_lib.merge.kinds import STAYS
 from swift_lib.pipelines.stage import ARGUMENTS, STAGES, merge_arguments
 
 PRESETS = ROOT / "pipelines" / "params"
@@ -96,9 +97,13 @@ def check_arguments(pipeline: str, values: Mapping[str, Value]) -> None:
         # Paths of upstream outputs are not known yet; any text stands for them.
         stands_in = {name: "upstream" if name != "adapters" else ["upstream"] for name in entry.inputs.values()}
         try:
-            entry.arguments_class().from_flat(merge_arguments(stage, given, extra) | stands_in)
+            args = entry.arguments_class().from_flat(merge_arguments(stage, given, extra) | stands_in)
         except ArgumentError as error:
             problems += [f"{stage}: {problem}" for problem in error.problems]
+            continue
+        kind = args.to_flat()["tuner_type"].upper() if stage == "train" else ""
+        if kind in STAYS:
+            problems.append(f"train: --tuner_type: {kind.lower()} cannot be merged ({STAYS[kind]}), which comes next")
     if problems:
         raise ArgumentError(problems)
 

@@ -115,8 +115,9 @@ def _merge(
             _require_trained_base(recorded, loaded, attached.model, adapter)
             model, found = merge_attached(attached, adapter, partial(merge_with, tuner_of(adapter.folder)))
         logger.info(
-            "merged %d tensors of %s: logits within %.2g of base with adapter, which changes them by up to %.2g",
-            found.matched_keys, adapter.folder, found.merged_difference, found.adapter_effect,
+            "merged %s%s: logits within %.2g of base with adapter, which changes them by up to %.2g",
+            f"{found.matched_keys} tensors of " if found.matched_keys else "", adapter.folder,
+            found.merged_difference, found.adapter_effect,
         )  # fmt: skip
         evidence.append(found)
     model.save_pretrained(target, max_shard_size=args.export.max_shard_size)

@@ -198,11 +198,14 @@ def _flat_arguments(command: str, stage: Stage, values: Mapping[str, Any], outpu
 
 
 def _weights(trained: str, base: str) -> dict[str, Any]:
-    """What to merge: an adapter with its base, or full weights, which pass through."""
+    """What to merge: an adapter with its base, or full weights, which pass through.
+
+    An adapter is what has adapter_config.json, or, in a form of a plugin's own, no config.json of a model.
+    """
     final = Path(trained) / "final"
-    if (final / "adapter_config.json").is_file():
-        return {"model": base, "adapters": [str(final)], "merge_lora": True}
-    return {"model": str(final), "adapters": [], "merge_lora": True}
+    if (final / "config.json").is_file() and not (final / "adapter_config.json").is_file():
+        return {"model": str(final), "adapters": [], "merge_lora": True}
+    return {"model": base, "adapters": [str(final)], "merge_lora": True}
 
 
 def _run_folder(output: Path) -> Path:

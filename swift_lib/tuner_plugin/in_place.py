@@ -16,6 +16,7 @@ from swift_lib.core.errors import ModelError
 from swift_lib.core.types import ModelKeys, MultiModelKeys
 from swift_lib.tuner_plugin.base import Tuner
 
+_TASK_HEADS = ("score", "classifier", "v_head")  # new in a model of another task, so trained and kept with the rest
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -97,7 +98,7 @@ def _built(tuner: type[InPlaceTuner], model: Any, options: dict[str, Any], is_tr
             f"A second adapter cannot stand on one of type {tuner.name}", where="--adapters", fix="give one adapter"
         )
     model.requires_grad_(False)
-    added = tuner.build(model, options)
+    added = [*tuner.build(model, options), *(name for name in _TASK_HEADS if hasattr(model, name))]
     for name in added:
         model.get_submodule(name).requires_grad_(is_trainable)
     model.added_by_tuner = (tuple(added), options)

@@ -88,7 +88,8 @@ def test_cluster_needs_a_base_model(capsys, monkeypatch):
         ("train_lora_rnk=2", "unknown parameter 'train_lora_rnk'; did you mean train_lora_rank"),
         ("train_lora_rank=two", "expected a whole number"),
         ("eval_infer_backend=vlm", "'vlm' is not one of 'transformers', 'vllm'"),
-        ("train_tuner_type=loar", "'loar' is not one of lora, qlora, adalora, "),
+        ("train_tuner_type=loar", "'loar' is not one of lora, qlora, adalora"),
+        ("train_tuner_type=reft", "train: --tuner_type: reft cannot be merged (it edits what layers hand on"),
         (
             "train_arguments='{\"weight_decya\": 1}'",
             "train: --weight_decya: unknown argument; did you mean --weight_decay",

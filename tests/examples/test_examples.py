@@ -37,6 +37,8 @@ SHOWN = {
     "process_reward": ["eval_step_acc "],
     "custom_callback": ["40 steps of full training begin", ": the loss has halved to "],
     "custom_optimizer": ["rates by depth: {0: ", "a cosine of 10 steps, again and again, over 8 rows", "step 5/5"],
+    "custom_tuner": ["training 320 of ", "/norms/final: logits within 0 of base with adapter"],
+    "lora_llm_full_vit": ["step 5/5", "merged "],
     "custom_loss": ["step 3/3", "is not used: give --loss_type", "--loss_type smoothed or --loss_type sum_of_tokens"],
     "custom_metric": ["eval_right_rows", "eval_longest"],
 }

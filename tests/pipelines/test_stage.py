@@ -193,14 +193,14 @@ def test_name_given_twice_with_one_value_is_none():
     assert merge_arguments("train", {"model": "m", "lora_rank": 4}, {"lora_rank": 4.0})["lora_rank"] == 4
 
 
-@pytest.mark.parametrize("tuner", ["lora", "full"])
+@pytest.mark.parametrize("tuner", ["lora", "a plugin's own", "full"])
 def test_adapter_is_merged_and_full_weights_pass_through(tmp_path, tuner):
     final = tmp_path / "final"
     final.mkdir()
-    if tuner == "lora":
-        (final / "adapter_config.json").write_text("{}")
+    if tuner != "a plugin's own":
+        (final / ("adapter_config.json" if tuner == "lora" else "config.json")).write_text("{}")
     chosen = stage_module._weights(str(tmp_path), "base")
-    expected = {"model": "base", "adapters": [str(final)]} if tuner == "lora" else {"model": str(final), "adapters": []}
+    expected = {"model": str(final), "adapters": []} if tuner == "full" else {"model": "base", "adapters": [str(final)]}
     assert chosen == expected | {"merge_lora": True}
 
 
