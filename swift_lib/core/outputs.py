@@ -72,6 +72,8 @@ def finish_output(folder: str | Path) -> None:
     """Take the marker away. Call after the manifest is written; asserts that it is."""
     folder = Path(folder)
     assert (folder / MANIFEST).is_file(), f"{folder} is finished before its manifest is written"
+    for path in folder.glob(f"{ASIDE}plan-*"):  # of use to a next try only
+        path.unlink()
     (folder / IN_PROGRESS).unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ from swift_lib.dataset.encoded import EncodedSequence, Example, MediaItem, Span
 
 # Roles of which a row may have any number: their keys hold lists. A reranker's documents have no prefix.
 _LISTS = {"negative": "negative_", "document": ""}
+_NUMPY = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float32(): np.float32}
 
 
 class _Batch(NamedTuple):
@@ -35,14 +36,20 @@ class _Batch(NamedTuple):
 
 def _views(batch: pa.RecordBatch) -> _Batch:
     ids, spans = batch.column("input_ids"), batch.column("spans")
-    start, end, weight = (spans.values.field(name).to_numpy() for name in ("start", "end", "weight"))
+    start, end, weight = (_numbers(spans.values.field(name)) for name in ("start", "end", "weight"))
     return _Batch(
-        ids.values.to_numpy(), ids.offsets.to_numpy(), start,
+        _numbers(ids.values), _numbers(ids.offsets), start,
         end,
-        weight, spans.offsets.to_numpy(),
-        batch.column("row_id").to_numpy(),
+        weight, _numbers(spans.offsets),
+        _numbers(batch.column("row_id")),
         dict(zip(batch.schema.names[3:], batch.columns[3:], strict=True)),
     )  # fmt: skip
+
+
+def _numbers(array: pa.Array) -> np.ndarray:
+    """A view of an array without nulls. Not `to_numpy`, which imports pandas where that is installed: half a second."""
+    found = np.frombuffer(array.buffers()[-1], dtype=_NUMPY[array.type])
+    return found[array.offset : array.offset + len(array)]
 
 
 class TokenDataset(Sequence[dict[str, Any]]):
@@ -106,9 +113,7 @@ class TokenDataset(Sequence[dict[str, Any]]):
             for shard, first in enumerate(self._first_row[:-1]):
                 for number, batch in enumerate(self._open(shard)):
                     begin = first + number * BATCH_ROWS
-                    self._lengths[begin : begin + batch.num_rows] = np.diff(
-                        batch.column("input_ids").offsets.to_numpy()
-                    )
+                    self._lengths[begin : begin + batch.num_rows] = np.diff(_numbers(batch.column("input_ids").offsets))
         return self._lengths
 
     def largest_label(self) -> float:

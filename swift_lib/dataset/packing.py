@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, cycle, islice
 from typing import Any, NamedTuple
 
@@ -54,10 +55,13 @@ class PackPlan:
         """Share of the packs' positions that hold a token."""
         return self.tokens / (len(self) * self.packing_length) if len(self) else 1.0
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """sha256 of the plan: equal digests mean equal packs in equal order."""
-        return hashlib.sha256(self.rows.astype("<i8").tobytes() + self.starts.astype("<i8").tobytes()).hexdigest()
+        digest = hashlib.sha256()
+        for numbers in (self.rows, self.starts):
+            digest.update(np.ascontiguousarray(numbers, dtype="<i8").data)
+        return digest.hexdigest()
 
 
 def plan_packs(lengths: np.ndarray, packing_length: int, *, strategy: str = "binpack", seed: int = 42) -> PackPlan:

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from swift_lib.core.errors import DataError
 from swift_lib.core.manifest import has_manifest, read_manifest
 from swift_lib.dataset.artifact import TokenDataset
-from swift_lib.dataset.packing import PackedDataset, plan_packs
+from swift_lib.dataset.kept_plan import kept_plan
+from swift_lib.dataset.packing import PackedDataset
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,9 @@ def training_data(
 
 
 def _pack(args: Any, rows: TokenDataset, length: int) -> PackedDataset:
-    plan = plan_packs(rows.lengths, length, strategy=args.train.packing_strategy, seed=args.data.data_seed)
+    plan = kept_plan(
+        Path(args.output_dir), rows, length, strategy=args.train.packing_strategy, seed=args.data.data_seed
+    )
     return PackedDataset(rows, plan)
 
 
