@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from swift_lib.arguments.hf import hf_names, hf_spec
 from swift_lib.core.errors import ManifestError, StorageError, TrainingError
 from swift_lib.core.manifest import check, read_manifest
 from swift_lib.core.storage import join
@@ -22,7 +23,7 @@ from swift_lib.trainers.resume import STARTED_FROM, changed_arguments, differenc
 logger = logging.getLogger(__name__)
 
 # Groups whose arguments shape what is trained, and those in them that do not.
-_SHAPING = ("tuner", "train", "optimization", "events", "hf")
+_SHAPING = ("tuner", "train", "optimization", "events")
 _HARMLESS = {
     "output_dir", "checkpoint_uri", "checkpoint_grace", "resume_from_checkpoint", "resume_only_model", "logging_steps",
     "save_strategy", "save_steps", "save_total_limit", "eval_strategy", "eval_steps", "per_device_eval_batch_size",
@@ -37,13 +38,15 @@ _HARMLESS_FIELDS = ("dataloader_", "logging_", "report_to", "eval_", "save_", "d
 class Start(NamedTuple):
     """checkpoint: None for a run from the beginning; weights_only: its optimizer, schedule and place are not taken.
 
-    origin: what the checkpoints of this run note as STARTED_FROM; adopted: steps of its checkpoints at the URI.
+    origin: what the checkpoints of this run note as STARTED_FROM; adopted: steps of its checkpoints at the URI;
+    damaged: of those there that could not be brought.
     """
 
     checkpoint: Path | None = None
     weights_only: bool = False
     origin: str = ""
     adopted: tuple[int, ...] = ()
+    damaged: tuple[int, ...] = ()
 
     def plain(self) -> list[Any]:
         """For other processes: as JSON holds it."""
@@ -52,8 +55,9 @@ class Start(NamedTuple):
     @classmethod
     def of(cls, plain: list[Any]) -> "Start":
         """Undo `plain`."""
-        checkpoint, weights_only, origin, adopted = plain
-        return cls(None if checkpoint is None else Path(checkpoint), weights_only, origin, tuple(adopted))
+        checkpoint, weights_only, origin, adopted, damaged = plain
+        here = None if checkpoint is None else Path(checkpoint)
+        return cls(here, weights_only, origin, tuple(adopted), tuple(damaged))
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,24 @@ class Run:
 
     def changed(self, manifest: Mapping[str, Any]) -> list[str]:
         """What shapes the training and is asked for otherwise now."""
-        return changed_arguments(manifest, shaping_arguments(self.args))
+        return changed_arguments({**_hf_defaults(self.args), **manifest["arguments"]}, shaping_arguments(self.args))
 
 
 def shaping_arguments(args: Any) -> dict[str, Any]:
     """The arguments, by flat name, that change what is trained; what `trained_on` tells is not among them."""
-    flat, groups = args.to_flat(), args._specs
-    names = [name for name, spec in groups.items() if spec.group in _SHAPING and name not in _HARMLESS]
-    names += [name for name in args.hf if not name.startswith(_HARMLESS_FIELDS)]
-    return {name: flat[name] for name in [*names, "seed"]}
+    flat = args.to_flat()
+    names = [name for name, spec in args._specs.items() if spec.group in _SHAPING and name not in _HARMLESS]
+    return {**{name: flat[name] for name in [*names, "seed"]}, **_hf_defaults(args), **_shaping_fields(args.hf)}
+
+
+def _hf_defaults(args: Any) -> dict[str, Any]:
+    """transformers' fields that no argument of ours is named like, as they are where nobody gives them."""
+    own = args._specs
+    return _shaping_fields({name: hf_spec(name).default for name in hf_names() if name not in own})
+
+
+def _shaping_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not name.startswith(_HARMLESS_FIELDS)}
 
 
 def find_start(run: Run) -> Start:
@@ -96,7 +109,7 @@ def find_start(run: Run) -> Start:
 
     own = newest_intact(run.folder, wanted)
     step = -1 if own is None else (step_of(own.name) or 0)
-    published, adopted = _published(run, wanted, step)
+    published, adopted, damaged = _published(run, wanted, step)
     found = published or own
     if found is not None:
         manifest = read_manifest(found)
@@ -104,9 +117,9 @@ def find_start(run: Run) -> Start:
         if published is None and not given:
             _require_same_options(found, run.changed(manifest))
         logger.info("going on from %s", found)
-        return Start(found, False, manifest.get(STARTED_FROM, ""), adopted)
+        return Start(found, False, manifest.get(STARTED_FROM, ""), adopted, damaged)
     if asked is None:
-        return Start(adopted=adopted)
+        return Start(adopted=adopted, damaged=damaged)
     manifest = read_manifest(asked)
     if weights_only:
         require_same_data(asked, run.now(manifest), ("base", "trained"))
@@ -115,7 +128,7 @@ def find_start(run: Run) -> Start:
         require_same_data(asked, run.now(manifest))
         changed = run.changed(manifest)
         logger.info("going on from %s%s", asked, f", with other options: {'; '.join(changed)}" if changed else "")
-    return Start(asked, weights_only, origin, adopted)
+    return Start(asked, weights_only, origin, adopted, damaged)
 
 
 def _require_same_options(checkpoint: Path, changed: list[str]) -> None:
@@ -130,15 +143,16 @@ def _require_same_options(checkpoint: Path, changed: list[str]) -> None:
 
 def _published(
     run: Run, wanted: Callable[[Mapping[str, Any]], bool], beyond: int
-) -> tuple[Path | None, tuple[int, ...]]:
-    """The newest published checkpoint of this run, brought here if its step is greater; the steps of all of them.
+) -> tuple[Path | None, tuple[int, ...], tuple[int, ...]]:
+    """The newest published checkpoint of this run, brought here if its step is greater; the steps of all, and damaged.
 
     TrainingError where there are checkpoints, and all are of another run: it would lose them to this one.
     """
     uri = run.args.train.checkpoint_uri
     if not uri:
-        return None, ()
+        return None, (), ()
     ours: list[int] = []
+    damaged: list[int] = []
     foreign: list[str] = []
     brought: Path | None = None
     for step, is_complete in reversed(steps_at(uri).items()):
@@ -153,7 +167,11 @@ def _published(
                 logger.warning("passing over %s: %s", place, reason)
                 continue
             if brought is None and step > beyond:
-                brought = bring(uri, step, run.folder)
+                try:
+                    brought = bring(uri, step, run.folder)
+                except StorageError:
+                    damaged.append(step)
+                    raise
                 _bring_best(run, brought)
         except (ManifestError, StorageError) as error:
             logger.warning("passing over %s: %s", place, error)
@@ -166,7 +184,7 @@ def _published(
             fix="give another --checkpoint_uri; or, to go on from one of them with other options, name it: "
             f"--resume_from_checkpoint {join(uri, 'checkpoint-N')} and another --checkpoint_uri",
         )
-    return brought, tuple(ours)
+    return brought, tuple(ours), tuple(damaged)
 
 
 def _foreign(run: Run, place: str, wanted: Callable[[Mapping[str, Any]], bool]) -> str:

@@ -48,7 +48,9 @@ class TrainingRun:
         self.start = Start.of(found)
         uri, limit = args.train.checkpoint_uri, args.train.save_total_limit
         copies = uri and processes.is_first
-        self._store = CheckpointStore(uri, limit, adopted=self.start.adopted) if copies else None
+        self._store = (
+            CheckpointStore(uri, limit, adopted=self.start.adopted, damaged=self.start.damaged) if copies else None
+        )
         facts = {TRAINED_ON: dict(trained_on), STARTED_FROM: self.start.origin}
         self._saves = CompleteCheckpoints(limit, partial(_described, describe, facts), self._store)
         # After all others, so that what those ask for is known.

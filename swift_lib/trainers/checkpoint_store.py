@@ -32,14 +32,17 @@ class CheckpointStore:
     """The copies of one run.
 
     limit: complete checkpoints that are kept there, the newest and the best always; None keeps all. Only those that
-    this run put there, or were `adopted`, are deleted.
+    this run put there, or were `adopted`, are deleted. `damaged` ones go, as torn ones do, when a later one is there.
     """
 
-    def __init__(self, uri: str, limit: int | None = None, *, adopted: Collection[int] = ()) -> None:
+    def __init__(
+        self, uri: str, limit: int | None = None, *, adopted: Collection[int] = (), damaged: Collection[int] = ()
+    ) -> None:
         self.uri = uri
         self.failures = 0
         self._limit = limit
         self._ours = set(adopted)
+        self._damaged = set(damaged)
         self._waiting: dict[int, tuple[Path, int | None]] = {}  # step to (folder, step of the best one)
         self._active: int | None = None
         self._unpublished: dict[int, Path] = {}
@@ -134,6 +137,7 @@ class CheckpointStore:
                 step, folder, best = taken
                 there = self._publish(folder, folder.name)
                 if there:
+                    self._damaged.discard(step)
                     self._prune(step, best)
                 with self._changed:
                     if there:
@@ -200,7 +204,11 @@ class CheckpointStore:
         try:
             found = steps_at(self.uri)
             complete = [step for step, is_complete in found.items() if is_complete and step in self._ours | {newest}]
-            torn = [step for step, is_complete in found.items() if not is_complete and step < newest]
+            torn = [
+                step
+                for step, is_complete in found.items()
+                if step < newest and (not is_complete or step in self._damaged)
+            ]
             for step in [*beyond(complete, self._limit, () if best is None else (best,)), *torn]:
                 delete(join(self.uri, f"checkpoint-{step}"))
             if not is_remote(self.uri):  # where a copy is made aside, which a kill leaves there

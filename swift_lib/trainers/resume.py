@@ -74,9 +74,11 @@ def require_same_data(checkpoint: Path | str, now: Mapping[str, Any], names: tup
         )
 
 
-def changed_arguments(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`name: then, now` of each argument of `now` that had another value when a checkpoint was written."""
-    before = manifest.get("arguments", {})
+def changed_arguments(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """`name: then, now` of each argument of `now` that had another value when a checkpoint was written.
+
+    What `before` does not name was not known then, and is not compared.
+    """
     plain = json.loads(json.dumps(dict(now), default=str))
     return [
         f"{name}: {before[name]} then, {value} now"
