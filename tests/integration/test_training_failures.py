@@ -147,6 +147,60 @@ def test_a_disk_that_fills_during_a_checkpoint(tiny_model: Path, rows: Path, sma
     assert verify(output) == []
 
 
+LIMITED = """
+import os, resource
+from transformers import TrainerCallback
+from swift_lib.callbacks.mapping import extra_callbacks
+
+
+class FullFromNowOn(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == int(os.environ["FULL_AT"]):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+
+extra_callbacks.append(FullFromNowOn())
+"""
+
+
+def test_a_file_that_may_grow_no_further_during_a_checkpoint(
+    tiny_model: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk's last bytes, without a disk: from step 4 on no file may be larger than 300 KB, and weights are."""
+    plugin, output = tmp_path / "limited.py", tmp_path / "out"
+    plugin.write_text(LIMITED)
+    whole = finish(command(tiny_model, rows, tmp_path / "whole", tuner_type="full"))
+    assert whole.returncode == 0, whole.stderr
+    words = command(tiny_model, rows, output, tuner_type="full", external_plugins=plugin)
+    monkeypatch.setenv("FULL_AT", "4")
+    result = finish(words)
+    assert result.returncode == 1 and "Cannot write: " in paragraph(result), result.stderr
+    assert [path.name for path in complete_checkpoints(output)] == ["checkpoint-2"]
+    assert sorted(path.name for path in output.glob("checkpoint-*")) == ["checkpoint-2"], "half a checkpoint is left"
+    monkeypatch.setenv("FULL_AT", "-1")
+    again = finish(words)
+    assert again.returncode == 0, again.stderr
+    assert "going on from" in again.stderr
+    assert sha256_file(output / "final/model.safetensors") == sha256_file(tmp_path / "whole/final/model.safetensors")
+
+
+def test_a_disk_for_copies_that_is_full(tiny_model: Path, rows: Path, small_disk: Callable[[str], Path]) -> None:
+    """Training goes on without them; the stage fails at its end, and publishes when there is room."""
+    disk = small_disk("1m")
+    output, plugin = disk.parent / "out", disk.parent / "impatient.py"
+    plugin.write_text("from swift_lib.trainers import checkpoint_store\n\ncheckpoint_store._WAITS = (0.1,)\n")
+    words = command(tiny_model, rows, output, tuner_type="full", checkpoint_uri=disk / "place", save_steps=12,
+                    external_plugins=plugin)  # fmt: skip
+    result = finish(words)
+    assert result.returncode == 1
+    assert "training is done, but checkpoint-12 could not be published" in paragraph(result)
+    assert "the disk is full" in result.stderr and not list(disk.glob("place/checkpoint-*"))
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+    again = finish(words)
+    assert again.returncode == 0, again.stderr
+    assert verify(disk / "place/checkpoint-12") == [] and verify(disk / "place/final") == []
+
+
 def test_memory_that_runs_out(tiny_model: Path, tmp_path: Path) -> None:
     """A batch whose logits do not fit into the address space that the process is given."""
     messages = [{"role": "user", "content": "x" * 300}, {"role": "assistant", "content": "y" * 150}]
@@ -162,10 +216,16 @@ def test_memory_that_runs_out(tiny_model: Path, tmp_path: Path) -> None:
     assert not has_manifest(tmp_path / "out") and not (tmp_path / "out/final").exists()
 
 
-def test_a_seed_gives_the_same_adapter_in_two_processes(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
+def test_a_seed_gives_the_same_adapter_in_other_processes_and_folders(
+    tiny_model: Path, rows: Path, tmp_path: Path
+) -> None:
+    """With no, one and two processes that read the rows."""
     found = []
-    for name in ("one", "two"):
-        result = finish(command(tiny_model, rows, tmp_path / name, max_steps=4, lora_dropout=0.1))
+    for name, workers in (("one", 0), ("two", 0), ("three", 1), ("four", 2)):
+        words = command(
+            tiny_model, rows, tmp_path / name, max_steps=4, lora_dropout=0.1, dataloader_num_workers=workers
+        )
+        result = finish(words)
         assert result.returncode == 0, result.stderr
         found.append(sha256_file(tmp_path / name / "final/adapter_model.safetensors"))
-    assert found[0] == found[1]
+    assert len(set(found)) == 1
