@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import transformers
+from accelerate.utils import gather_object
 
 from swift_lib.callbacks.base import make_callbacks
 from swift_lib.core.errors import TrainingError
@@ -207,14 +208,18 @@ class BaseTrainer(ResumableTrainer):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Evaluate; means are over all values, such as trained tokens, however they were put in batches."""
-        self.eval_means.take(self._sum)
+        self.eval_means.take()
         output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
-        found = self.eval_means.take(self._sum)
+        found = self.eval_means.take(self._sum, self._names)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in found.items()})
         return output
 
     def _sum(self, values: torch.Tensor) -> torch.Tensor:
-        return self.accelerator.reduce(values) if self.args.world_size > 1 else values
+        return self.accelerator.reduce(values.to(self.accelerator.device)) if self.args.world_size > 1 else values
+
+    def _names(self, names: set[str]) -> set[str]:
+        """Those of all processes."""
+        return set().union(*gather_object([names])) if self.args.world_size > 1 else names
 
     # -- finite ----------------------------------------------------------------------------------------------------
 
@@ -229,7 +234,7 @@ class BaseTrainer(ResumableTrainer):
         if not math.isfinite(logs.get("grad_norm", 0.0)):
             self._fail("The gradient became NaN or infinite")
         if "loss" in logs:
-            logs.update(self.train_means.take(self._sum))
+            logs.update(self.train_means.take(self._sum, self._names))
         super().log(logs, *args, **kwargs)
 
     def _fail(self, what: str) -> None:

@@ -25,14 +25,24 @@ class Means:
         """Begin with what `sums` gave."""
         self._sums = {name: torch.tensor(pair, dtype=torch.float64, device=device) for name, pair in sums.items()}
 
-    def take(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
-        """The means so far, over all processes (`reduce` sums a tensor over them), and begin again.
+    def take(
+        self,
+        reduce: Callable[[torch.Tensor], torch.Tensor] = lambda sums: sums,
+        agree: Callable[[set[str]], set[str]] = lambda names: names,
+    ) -> dict[str, float]:
+        """The means so far, over all processes, and begin again. A name without any value is left out.
 
-        Every process must have added the same names. A name without any value is left out.
+        reduce: sums a tensor over the processes. agree: the names of all processes, given those of this one; a process
+        that had no such row, or no row at all, knows fewer.
         """
-        names = sorted(self._sums)
+        names = sorted(agree(set(self._sums)))
         if not names:
             return {}
-        sums = reduce(torch.stack([self._sums[name] for name in names])).tolist()
+        nothing = torch.zeros(2, dtype=torch.float64)
+        sums = reduce(torch.stack([self._sums.get(name, nothing).to(self._device) for name in names])).tolist()
         self._sums.clear()
         return {name: total / count for name, (total, count) in zip(names, sums, strict=True) if count}
+
+    @property
+    def _device(self) -> torch.device:
+        return next((pair.device for pair in self._sums.values()), torch.device("cpu"))
