@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import cluster, parameters
+from pipelines import cluster, foresight, parameters
 from pipelines.compile import PIPELINES, ROOT, compiled_pipeline, documents, literals_wanted
 from pipelines.naming import values_for
 from pipelines.parameters import Source, Value
@@ -126,6 +126,7 @@ def _submit(options: argparse.Namespace) -> int:
     run_id = options.run_id or f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     if options.dry_run:
         print(explain(values))
+        _foretell(options.pipeline, {key: entry.value for key, entry in values.items()}, here=target != "cluster")
         print(f"run id: {run_id}; nothing was started (DRY_RUN)")
         return 0
     folder = OUTPUTS.resolve() / "runs" / run_id
@@ -135,15 +136,17 @@ def _submit(options: argparse.Namespace) -> int:
     package.write_text(text, encoding="utf-8")
     record = {key: {"value": value, "source": values[key].source} for key, value in redact(arguments).items()}
     (folder / "parameters.json").write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+    if demo:
+        _prepare_demo(arguments)
     if target == "cluster":
         experiment = options.experiment or str(arguments.get("track_experiment", "Default"))
         url = cluster.submit(
             package, arguments, run_id=run_id, experiment=experiment, service_account=options.service_account
         )
-        print(f"run {run_id} started: {url}")
+        print(f"run {run_id} started: {url}", flush=True)
+        _foretell(options.pipeline, arguments, here=False)  # it takes some seconds; the run need not wait for them
         return 0
-    if demo:
-        _prepare_demo(arguments)
+    _foretell(options.pipeline, arguments, here=True)
     return _run_here(package, arguments, run_id, folder, name, docker=target == "docker")
 
 
@@ -158,6 +161,15 @@ def _run_here(
     if uri and uri != "none":
         print(f"tracking: mlflow ui --backend-store-uri {uri}")
     return 0
+
+
+def _foretell(pipeline: str, arguments: Mapping[str, Any], *, here: bool) -> None:
+    """Say what training will take, where that can be known."""
+    if pipeline in PIPELINES:
+        print(
+            f"\nwhat training will take (swift estimate):\n{foresight.estimate_text(arguments, here=here)}\n",
+            flush=True,
+        )
 
 
 def _prepare_demo(arguments: Mapping[str, Any]) -> None:

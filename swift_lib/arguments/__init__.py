@@ -13,6 +13,7 @@ from swift_lib.arguments.commands import (
     SftArguments,
     TrainArguments,
 )
+from swift_lib.arguments.estimate import EstimateArguments
 from swift_lib.arguments.parse import as_arguments, parse
 from swift_lib.arguments.spec import REQUIRED, UNSET, FieldSpec
 from swift_lib.arguments.store import load_args, save_args
@@ -22,6 +23,7 @@ __all__ = [
     "UNSET",
     "Command",
     "DeployArguments",
+    "EstimateArguments",
     "EvalArguments",
     "ExportArguments",
     "FieldSpec",

@@ -34,6 +34,7 @@ STAGES: dict[str, Stage] = {
     "preprocess": Stage("turn conversations into tokens, once", "PreprocessArguments", "preprocess:preprocess_main"),
     "sft": Stage("fine-tune a model on conversations", "SftArguments", "sft:sft_main"),
     "pt": Stage("go on with pre-training on plain text", "PretrainArguments", "pretrain:pretrain_main"),
+    "estimate": Stage("tell memory and time of a training", "EstimateArguments", "estimate:estimate_main"),
     "infer": Stage("ask a model, or answer a whole dataset", "InferArguments", "infer:infer_main"),
     "export": Stage("write full weights, adapters merged", "ExportArguments", "export:export_main"),
     "merge-lora": Stage("export with merge_lora", "ExportArguments", "export:export_main", {"merge_lora": True}),

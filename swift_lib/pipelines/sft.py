@@ -31,6 +31,7 @@ from swift_lib.pipelines import tasks
 from swift_lib.pipelines.engine import local_model, model_options, template_options
 from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.preprocess import tokenise_into
+from swift_lib.pipelines.run_estimate import course
 from swift_lib.pipelines.stage_output import StageOutput, stage_output
 from swift_lib.pipelines.training_data import TrainingData, training_data
 from swift_lib.pipelines.training_run import TrainingRun
@@ -40,6 +41,7 @@ from swift_lib.template.packed import require_isolation
 from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
+from swift_lib.trainers.forecast import Forecaster
 from swift_lib.trainers.frozen import require_unchanged
 from swift_lib.trainers.generating import Generator
 from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view, to_hf
@@ -100,7 +102,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
     args = tasks.with_problem(args, train)
     flag.check()
     with memory_errors(str(output.folder)):
-        model, template = _load(args)
+        model, template = load(args)
         _require_fitting(args, template.task_type)
         if args.data.cached_dataset:
             _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
@@ -111,16 +113,17 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
             "base": base.get("loaded_sha256", base["sha256"]),
             "trained": content_hash(trained_parameters(model)),
         }
-        trainer = _trainer(args, hf_arguments, model, template, data)
+        trainer = make_trainer(args, hf_arguments, model, template, data)
         describe = partial(_describe, args, template, base, train.folder.parent)
         if data.joins_rows:
             with trainer.accelerator.autocast():
                 require_isolation(trainer.model, tasks.reader(template.task_type))
         run = TrainingRun(args, trainer, flag, output.folder, trained_on, describe, processes)
-        report = Report(output.tracker)
+        report = Report(output.tracker, Forecaster(partial(course, trainer, data)))
         trainer.add_callback(report)
         with closing(report):
             metrics = run.train(output.tracker) | report.figures()
+        metrics |= report.judge(metrics["train_seconds"])
         if processes.is_first:
             require_unchanged(trainer.model, base["sha256"], str(output.folder))
         _save_final(trainer, output.folder / FINAL, describe, processes)
@@ -194,7 +197,8 @@ def _require_fitting(args: TrainingCommand, task_type: str) -> None:
         raise ArgumentError(problems)
 
 
-def _load(args: TrainingCommand) -> tuple[Any, Any]:
+def load(args: TrainingCommand) -> tuple[Any, Any]:
+    """The model with its weights, and the template that its rows were written with."""
     model, processor = get_model_processor(
         local_model(args.model.model),
         quantization_config=quantization_config(FlatView(args.to_flat())),
@@ -234,13 +238,14 @@ def _trained_on(
     }
 
 
-def _trainer(
+def make_trainer(
     args: TrainingCommand,
     hf_arguments: TrainingArguments,
     model: Any,
     template: Any,
     data: TrainingData,
 ) -> Any:
+    """The trainer of the task, with the extensions that the arguments name."""
     metric = args.measures.eval_metric or ("nlg" if args.predict.predict_with_generate else None)
     names = Extensions(args.train.loss_type, metric, args.optimization.optimizer, tuple(args.events.callbacks))
     name, options = tasks.trainer_options(args, template, data)
@@ -255,7 +260,7 @@ def _trainer(
         processing_class=template.processor,
         template=template,
         tuner=get_tuner(args.tuner.tuner_type),
-        load_base=lambda: _load(args)[0],
+        load_base=lambda: load(args)[0],
         extensions=names,
         **options,
     )

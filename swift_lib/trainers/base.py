@@ -34,6 +34,18 @@ Draw = Callable[[Any, int], Any]
 """(row or pack of rows, epoch) -> what of it is put in a batch."""
 
 
+def training_order(rows: Any, args: TrainingArguments, rows_per_step: int) -> TrainingOrder:
+    """The order of rows or packs that the arguments ask for; rows have `lengths` where they are grouped by them."""
+    grouped = args.train_sampling_strategy == "group_by_length"
+    return TrainingOrder(
+        len(rows),
+        args.data_seed if args.data_seed is not None else args.seed,
+        shuffle=args.train_sampling_strategy != "sequential",
+        lengths=rows.lengths if grouped else None,
+        group=_GROUPED_STEPS * rows_per_step if grouped else 1,
+    )
+
+
 class BaseTrainer(ResumableTrainer):
     """A Trainer with our order of rows, our plugins, and weights written by the tuner.
 
@@ -116,14 +128,7 @@ class BaseTrainer(ResumableTrainer):
     def get_train_dataloader(self) -> SeekableLoader:
         """Rows in the order of (seed, epoch, position), each process its share."""
         args, rows = self.args, self.train_dataset
-        grouped = args.train_sampling_strategy == "group_by_length"
-        order = TrainingOrder(
-            len(rows),
-            args.data_seed if args.data_seed is not None else args.seed,
-            shuffle=args.train_sampling_strategy != "sequential",
-            lengths=rows.lengths if grouped else None,
-            group=_GROUPED_STEPS * self.rows_per_step if grouped else 1,
-        )
+        order = training_order(rows, args, self.rows_per_step)
         return self._loader(
             rows, order, self._train_batch_size, drop_last=args.dataloader_drop_last, draw=self.drawing(training=True)
         )

@@ -19,6 +19,12 @@ def on_device() -> bool:
     return torch.cuda.is_available()
 
 
+def wait_for_device() -> None:
+    """Let the device finish what it was told to do, so that the time of it can be taken."""
+    if on_device():
+        torch.cuda.synchronize()
+
+
 def peak_bytes() -> int:
     """The most that was taken since the start or the last `reset_peak`: allocated on the device, else resident."""
     if on_device():

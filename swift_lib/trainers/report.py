@@ -9,7 +9,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from swift_lib.core.progress import Outlook, Progress, left_text, seconds_text
 from swift_lib.core.tracking import Tracker
 from swift_lib.trainers.clock import NEVER, Interval, StepClock
-from swift_lib.trainers.memory import GIB, peak_bytes, reset_peak
+from swift_lib.trainers.forecast import STEPS, Forecaster, judged, told
+from swift_lib.trainers.memory import GIB, peak_bytes, reset_peak, wait_for_device
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +31,12 @@ class Report(TrainerCallback):
     seconds_per_step (recent), memory_gib (the peak of this process while training), elapsed_seconds and
     remaining_seconds. Times are of this run: after a resume, what was trained before does not count. Attach it as the
     last callback, so that the time of a save is that of everything that happens at a save.
+
+    forecaster: tells from the first steps what the run will take; the log says it, and at the end how right it was.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
+    def __init__(self, tracker: Tracker, forecaster: Forecaster | None = None) -> None:
+        self._tracker, self._forecaster = tracker, forecaster
         self._progress: Progress | None = None
         self.clock = StepClock()
         self.evaluation_seconds: float | None = None
@@ -56,11 +59,16 @@ class Report(TrainerCallback):
         )  # fmt: skip
         self._progress.__enter__()
         reset_peak()
+        if self._forecaster is not None:
+            self._forecaster.start(state.global_step)
         self.clock.start()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the bar."""
+        """Move the bar; after the first steps, tell what is to come."""
+        if len(self.clock.steps) < STEPS:
+            wait_for_device()
         self.clock.step()
+        self._foretell(kwargs.get("optimizer"), state.max_steps)
         self._tokens = state.num_input_tokens_seen
         if self._progress is not None:
             self._progress.set(state.global_step)
@@ -115,6 +123,23 @@ class Report(TrainerCallback):
         seconds = sum(self.clock.steps)
         speed = {"tokens_per_second": (self._tokens - self._first_token) / seconds} if seconds else {}
         return {**speed, "peak_memory_gib": peak_bytes() / GIB}
+
+    def judge(self, seconds: float) -> dict[str, float]:
+        """How right the forecast was, said and as figures. seconds: what the training took."""
+        forecast = self._forecaster.forecast if self._forecaster is not None else None
+        if forecast is None:
+            return {}
+        words, figures = judged(forecast, seconds, peak_bytes())
+        logger.info("%s", words)
+        return figures
+
+    def _foretell(self, optimizer: Any, total: int) -> None:
+        if self._forecaster is None:
+            return
+        forecast = self._forecaster.step(self.clock, optimizer, total, evaluations=self._evaluations, saves=self._saves)
+        if forecast is not None:
+            self.evaluation_seconds, self.save_seconds = forecast.times.evaluation, forecast.times.save
+            logger.info("%s", told(forecast))
 
     def _outlook(self, state: TrainerState) -> Outlook:
         return self.clock.outlook(
