@@ -95,6 +95,7 @@ def usage() -> str:
 
 def run_stage(name: str, words: Sequence[str]) -> int:
     """Parse the words of a command with declared arguments and run it, or print its help."""
+    from swift_lib.core.imports import keep_out_unused
     from swift_lib.core.logs import setup_logging
     from swift_lib.core.signals import raise_on_signals
 
@@ -108,6 +109,7 @@ def run_stage(name: str, words: Sequence[str]) -> int:
     from swift_lib.arguments import parse
 
     setup_logging()
+    keep_out_unused()
     args = parse(cls, words, stage.preset)
     setup_logging(args.common.log_level)
     with raise_on_signals():

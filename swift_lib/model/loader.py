@@ -3,6 +3,8 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +193,32 @@ def load_config(folder: Path, kwargs: dict[str, Any], config_class: Any = AutoCo
         raise ModelError(f"transformers cannot read config.json: {_first_line(error)}", where=str(folder)) from error
 
 
+_shared: list[dict[Any, Any]] = []  # the tokenizers that may be given again, innermost `shared_tokenizers` last
+
+
+@contextmanager
+def shared_tokenizers() -> Iterator[None]:
+    """While it lasts, the tokenizer of a folder is loaded once (2 s for a large vocabulary), and given to everybody."""
+    _shared.append({})
+    try:
+        yield
+    finally:
+        _shared.pop()
+
+
 def load_tokenizer(folder: str, kwargs: dict[str, Any], tokenizer_class: Any = AutoTokenizer) -> Any:
     """The tokenizer of a folder; of `kwargs` what concerns remote code is used."""
-    remote = {key: kwargs[key] for key in ("trust_remote_code", "code_revision") if key in kwargs}
+    remote: dict[str, Any] = {key: kwargs[key] for key in ("trust_remote_code", "code_revision") if key in kwargs}
+    key = (folder, tuple(remote.items()), tokenizer_class)
+    if _shared and key in _shared[-1]:
+        return _shared[-1][key]
+    tokenizer = _read_tokenizer(folder, remote, tokenizer_class)
+    if _shared:
+        _shared[-1][key] = tokenizer
+    return tokenizer
+
+
+def _read_tokenizer(folder: str, remote: dict[str, Any], tokenizer_class: Any) -> Any:
     source.check_tokenizer(Path(folder))
     try:
         return tokenizer_class.from_pretrained(folder, **remote)

@@ -19,6 +19,7 @@ from swift_lib.arguments.spec import UNSET, FieldSpec
 from swift_lib.core import environment
 from swift_lib.core.errors import ArgumentError, OutputError, SwiftError
 from swift_lib.core.files import write_atomic
+from swift_lib.core.imports import keep_out_unused
 from swift_lib.core.logs import setup_logging
 from swift_lib.core.manifest import content_hash, has_manifest, read_manifest, verify
 from swift_lib.core.outputs import is_in_progress
@@ -144,6 +145,7 @@ def run_stage(command: str, values: Mapping[str, Any]) -> None:
     error_file = output.parent / ERROR_FILE
     error_file.unlink(missing_ok=True)
     component_logging()
+    keep_out_unused()
     try:
         with raise_on_signals():
             _run(command, stage, values, output)

@@ -18,7 +18,7 @@ from swift_lib.model import (
     get_processor,
     register_model,
 )
-from swift_lib.model.loader import _set_rope
+from swift_lib.model.loader import _set_rope, shared_tokenizers
 from swift_lib.template import get_template
 
 
@@ -200,3 +200,10 @@ def test_sampling_values_without_do_sample_can_be_saved_again(tiny_model: Path, 
     model.save_pretrained(tmp_path / "again")
     saved = json.loads((tmp_path / "again" / "generation_config.json").read_text())
     assert (saved["do_sample"], saved["temperature"], saved["top_k"]) == (True, 0.7, 20)
+
+
+def test_a_tokenizer_is_loaded_once_while_it_is_shared_and_anew_after(tiny_model: Path) -> None:
+    with shared_tokenizers():
+        first, second = get_processor(str(tiny_model)), get_processor(str(tiny_model))
+    assert first is second
+    assert get_processor(str(tiny_model)) is not first
