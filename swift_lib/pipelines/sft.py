@@ -17,7 +17,6 @@ from swift_lib.core import environment
 from swift_lib.core.distributed import Processes, join
 from swift_lib.core.errors import ArgumentError, DataError, ManifestError
 from swift_lib.core.files import ASIDE
-from swift_lib.core.imports import hidden
 from swift_lib.core.manifest import check, content_hash, has_manifest, read_manifest, write_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.signals import StopFlag, stop_flag
@@ -82,22 +81,9 @@ def fine_tune(args: TrainingCommand) -> SftResult:
     with stop_flag() as flag, join() as processes:
         _refuse_early(args)
         args = tasks.with_task(args)  # reads the model's files
-        with (
-            stage_output(args, "train", records=RECORDS, processes=processes) as output,
-            hidden(*_unused(args)),
-            shared_tokenizers(),  # by what makes the rows and what trains on them
-        ):
+        # What makes the rows and what trains on them share a tokenizer.
+        with stage_output(args, "train", records=RECORDS, processes=processes) as output, shared_tokenizers():
             return _run(args, flag, processes, output)
-
-
-def _unused(args: TrainingCommand) -> list[str]:
-    """accelerate imports DeepSpeed, which takes seconds, to ask whether a model is one of its own.
-
-    A plugin may import whatever it likes.
-    """
-    flat = args.to_flat()
-    may_be_used = flat.get("deepspeed") or flat["external_plugins"] or environment.flag("ACCELERATE_USE_DEEPSPEED")
-    return [] if may_be_used else ["deepspeed"]
 
 
 def _refuse_early(args: TrainingCommand) -> None:
