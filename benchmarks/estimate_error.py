@@ -126,7 +126,8 @@ def main() -> None:
         data = folder / f"data-{length}"
         flags = {
             "model": str(folder / "model"), **FAMILY, "dataset": [f"{options.rows}#600"], "max_length": length,
-            "truncation_strategy": "right", "split_dataset_ratio": 0.04, "output_dir": str(data), "track_uri": "none",
+            "truncation_strategy": "right", "max_drop_rate": 0.1, "split_dataset_ratio": 0.04, "track_uri": "none",
+            "output_dir": str(data),
         }  # fmt: skip
         if not (data / "manifest.json").is_file():
             python(f"from swift_lib.pipelines.preprocess import preprocess_main; print(preprocess_main({flags!r}))", 1)

@@ -14,8 +14,10 @@ from swift_lib.core import accelerators, environment
 from swift_lib.core.errors import ArgumentError
 from swift_lib.pipelines.stage import ARGUMENTS, merge_arguments
 
-_SECONDS = 60
-_LARGEST_DATA = 2**20  # of local files; more would take longer to tokenise than a submit should
+_SECONDS = 120
+_WHOLE_BYTES = 2**20  # of local files; more would take longer to tokenise than a submit should, so rows are drawn
+_DRAWN_BYTES = 2**26
+_DRAWN_ROWS = 1000
 _UNKNOWN_GPU = "gpu"
 # Where a run writes, and what it looks at beside its training rows: neither changes what a step takes.
 _NOT_ASKED = (
@@ -62,9 +64,7 @@ def estimate_arguments(values: Mapping[str, Any], *, here: bool) -> dict[str, An
     for name in _NOT_ASKED:
         flat.pop(name, None)
     flat |= {"probe": False, "track_uri": "none", "template_parity": "off"}
-    sources = [*flat.get("dataset", []), *flat.get("val_dataset", [])]
-    if not _are_small(sources):
-        flat |= {"dataset": [], "val_dataset": [], "split_dataset_ratio": 0.0, "columns": {}, "interleave_prob": []}
+    flat |= _rows(flat)
     gpus = int(str(values.get("infra_gpus", "0")) or 0)
     if gpus and not here:
         flat |= {"nproc_per_node": gpus, "accelerator": accelerator_of(values)}
@@ -78,9 +78,25 @@ def accelerator_of(values: Mapping[str, Any]) -> str:
     return next((entry.name for entry in found if entry is not None), _UNKNOWN_GPU)
 
 
-def _are_small(sources: list[str]) -> bool:
-    """Whether all rows are in files of this machine that are tokenised in a moment."""
-    files = [Path(source.partition("#")[0]) for source in sources]
-    return (
-        bool(files) and all(file.is_file() for file in files) and sum(f.stat().st_size for f in files) < _LARGEST_DATA
-    )
+def _rows(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes in the arguments so that no more rows are tokenised than a submit has time for: none, some, all."""
+    train, validation = flat.get("dataset", []), flat.get("val_dataset", [])
+    files = [Path(source.partition("#")[0]) for source in (*train, *validation)]
+    nothing = {"dataset": [], "val_dataset": [], "split_dataset_ratio": 0.0, "columns": {}, "interleave_prob": []}
+    if not files or not all(file.is_file() for file in files):
+        return nothing
+    size = sum(file.stat().st_size for file in files)
+    if size <= _WHOLE_BYTES:
+        return {}
+    are_lines = all(file.suffix == ".jsonl" for file in files) and not any("#" in source for source in train)
+    if size > _DRAWN_BYTES or not are_lines or validation or flat.get("interleave_prob"):
+        return nothing
+    counts = [_lines(file) for file in files]
+    parts = [max(1, _DRAWN_ROWS * count // max(1, sum(counts))) for count in counts]
+    drawn = [f"{file}#{part}" for file, part in zip(files, parts, strict=True)]
+    return {"dataset": drawn, "total_rows": sum(counts)}
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as stream:
+        return sum(not line.isspace() for line in stream)

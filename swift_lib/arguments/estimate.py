@@ -28,6 +28,9 @@ class EstimateOptions:
         "asked about than one process of this machine.",
         none_as="",
     )
+    total_rows: int | None = arg(
+        None, "Rows that will be trained and validated, where those given are a sample of them.", ge=1, none_as=0
+    )
     row_tokens: int | None = arg(
         None, "Tokens of every row, where no rows are given; none is max_length, else 2048.", ge=1, none_as=0
     )
@@ -39,6 +42,8 @@ class EstimateOptions:
             yield f"--accelerator: {self.accelerator!r} is neither a number of GiB nor one of {known}"
         if self.accelerator is not None and self.probe:
             yield "--probe: steps are run on this machine, not on another accelerator; leave one of the two out"
+        if self.total_rows is not None and self.probe:
+            yield "--probe: the steps that are tried are those of the run; give all rows instead of --total_rows"
 
 
 @dataclass(frozen=True, init=False)

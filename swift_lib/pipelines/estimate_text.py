@@ -36,7 +36,8 @@ def _head(subject: Subject, result: "EstimateResult") -> Iterator[str]:
     if rows.assumed:
         yield _line("rows", "", f"none given; each is taken to have {int(rows.lengths[0]):,} tokens")
     else:
-        units = f"{rows.count:,}" + (f" in {len(rows):,} packs" if len(rows) != rows.count else "")
+        drawn = " (those given are a sample)" if subject.options.total_rows else ""
+        units = f"{rows.count:,}{drawn}" + (f" in {len(rows):,} packs" if len(rows) != rows.count else "")
         yield _line("rows", "", f"{units}, of {int(rows.lengths.min()):,} to {int(rows.lengths.max()):,} tokens")
     batch = result.batch
     each = f"one sequence of {batch.tokens:,} tokens" if batch.joined else f"{batch.rows} x {batch.length:,} tokens"

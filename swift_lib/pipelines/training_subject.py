@@ -97,10 +97,11 @@ class Subject:
         info = splits["train"].manifest["dataset"]
         collate = tasks.Collator(self.template)
         made = training_data(self.args, self.template, splits["train"], splits.get("validation"), collate)
+        times = (self.options.total_rows or 0) / sum(map(len, splits.values())) or 1.0
         return Rows(
-            unit_lengths(made.train),
-            None if made.validation is None else unit_lengths(made.validation),
-            len(splits["train"]),
+            _repeated(unit_lengths(made.train), times),
+            None if made.validation is None else _repeated(unit_lengths(made.validation), times),
+            round(len(splits["train"]) * times),
             info["trained_tokens"] / max(1, int(splits["train"].lengths.sum())),
             made.joins_rows,
             folder=folder,
@@ -165,7 +166,7 @@ class Subject:
     @property
     def is_here(self) -> bool:
         """Whether steps can be tried: weights and rows are on this machine, which is what is asked about, alone."""
-        alone = self.processes == 1 and self.options.accelerator is None
+        alone = self.processes == 1 and self.options.accelerator is None and self.options.total_rows is None
         return alone and not self.rows.assumed and any(Path(self.info.model_dir).glob("*.safetensors"))
 
     # -- model -----------------------------------------------------------------------------------------------------
@@ -213,6 +214,11 @@ class Subject:
         except (SwiftError, ValueError, TypeError, ImportError, KeyError):
             made = torch.optim.AdamW(parameters)
         return made
+
+
+def _repeated(lengths: np.ndarray, times: float) -> np.ndarray:
+    """As many more lengths as there are more rows than in the sample, again and again those of the sample."""
+    return np.resize(lengths, max(1, round(len(lengths) * times)))
 
 
 class _Units(Sequence[int]):

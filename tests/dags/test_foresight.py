@@ -51,6 +51,17 @@ def test_rows_that_are_not_at_hand_are_left_out(tmp_path: Path) -> None:
     EstimateArguments.from_flat(flat)
 
 
+def test_of_many_rows_some_are_drawn(tmp_path: Path) -> None:
+    given = values(tmp_path)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(('{"query": "a", "response": "' + "b" * 600 + '"}\n') * 2000 + "\n")
+    flat = foresight.estimate_arguments(given, here=True)
+    assert (flat["dataset"], flat["total_rows"]) == ([f"{rows}#1000"], 2000)
+    EstimateArguments.from_flat(flat)
+    both = given | {"data_val_dataset": [str(rows)]}
+    assert "data_val_dataset" in given and foresight.estimate_arguments(both, here=True)["dataset"] == []
+
+
 def test_a_model_that_is_not_here_is_said_in_one_line(tmp_path: Path) -> None:
     given = values(tmp_path) | {"base_model": "outputs/demo/base/none"}
     text = foresight.estimate_text(given, here=True)

@@ -115,11 +115,21 @@ def test_rows_that_are_no_tokens_yet_are_tokenised_aside(tiny_model: Path, token
     assert sorted(path.name for path in tokens.parent.iterdir()) == ["out", "rows.jsonl"]
 
 
+def test_a_sample_stands_for_all_rows(tiny_model: Path, tokens: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, ten = (estimate(tiny_model, tokens, total_rows=total) for total in (None, 820))  # 41 rows on either side
+    assert one.times is not None and ten.times is not None
+    assert (one.times.schedule.steps, ten.times.schedule.steps) == (3, 26)
+    assert ten.batch == one.batch and ten.times.evaluation == pytest.approx(10 * one.times.evaluation, rel=0.5)
+    assert "410 (those given are a sample)" in capsys.readouterr().out
+
+
 def test_mistakes_are_told_as_everywhere(tiny_model: Path, tokens: Path) -> None:
     with pytest.raises(ArgumentError, match="neither a number of GiB nor one of t4"):
         estimate(tiny_model, tokens, accelerator="l5")
     with pytest.raises(ArgumentError, match="leave one of the two out"):
         estimate(tiny_model, tokens, accelerator="l4", probe=True)
+    with pytest.raises(ArgumentError, match="instead of --total_rows"):
+        estimate(tiny_model, tokens, total_rows=5, probe=True)
     with pytest.raises(ArgumentError, match="--packing_length: means something with --packing true only"):
         estimate(tiny_model, tokens, packing_length=5)
     with pytest.raises(ModelError, match="no such model folder"):
