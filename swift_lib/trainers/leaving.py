@@ -40,6 +40,15 @@ class LeaveOnSignal(GracefulExitCallback):
             control.should_save = False
         return control
 
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Leave with the checkpoint that has just been written, not after one more step."""
+        self._leaving = self._leaving or self._agreed()
+        if self._leaving:
+            control.should_training_stop = True
+        return control
+
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:

@@ -103,8 +103,8 @@ class ResumableTrainer(transformers.Trainer):
             self.remove_callback(go_on)
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """A run that was stopped before its first step, such as one that an early stop had ended, makes none."""
-        if not self.control.should_training_stop:
+        """A run that is over before its first step makes none: an early stop had ended it, or all steps are done."""
+        if not self.control.should_training_stop and self.state.global_step < self.state.max_steps:
             super()._run_epoch(*args, **kwargs)
 
     def _init_training_state(self, max_steps: int, *args: Any, **kwargs: Any) -> tuple[int, int]:

@@ -87,6 +87,11 @@ def swift(command: str, arguments: dict[str, Any], log: Path, **variables: str) 
     return Running(["-m", "swift_lib", command, *words(arguments)], log, **variables)
 
 
+def patience(seconds: float) -> float:
+    """What takes so long on cores of its own may take longer where others work on them."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def alive(marker: str) -> list[int]:
     """Processes whose command line holds a text."""
     found = []

@@ -68,7 +68,7 @@ def stop_in(phase: str, arguments: dict[str, Any], folder: Path, **variables: st
         seconds = time.monotonic() - at
     assert ended.status == 128 + signal.SIGTERM, ended.text
     assert "Stopped by SIGTERM" in ended.text.splitlines()[-1] and "Traceback" not in ended.text, ended.text
-    assert seconds < LEAVE_SECONDS, f"{seconds:.1f} s after SIGTERM:\n{ended.text}"
+    assert seconds < processes.patience(LEAVE_SECONDS), f"{seconds:.1f} s after SIGTERM:\n{ended.text}"
     return str(ended.text)
 
 
