@@ -9,7 +9,9 @@ import numpy as np
 from swift_lib.dataloader.shard import ShardedBatches
 from swift_lib.trainers.fake_step import BatchShape
 
-_LOOKED_AT = 1 << 20  # rows whose batches are gone through; a longer run is judged by its beginning
+# Rows whose batches are gone through, and epochs (each costs milliseconds, however few its rows are). A longer run is
+# judged by its beginning.
+_LOOKED_AT, _EPOCHS = 1 << 20, 64
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ class Workload:
             begin += last - first
 
     def widths(self) -> np.ndarray:
-        """The lengths of all batches of the run, or of its first million rows, int64, shape (batches,)."""
-        most = max(1, _LOOKED_AT // (self._batches.span * self.accumulation))
+        """The lengths of all batches of the run, or of its first million rows or 64 epochs, int64, shape (batches,)."""
+        most = max(1, min(_LOOKED_AT // (self._batches.span * self.accumulation), _EPOCHS * self.epoch_steps))
         return np.concatenate(list(self.lengths_of_steps(0, min(self.steps, most))))
 
     def batch(self, length: int) -> BatchShape:

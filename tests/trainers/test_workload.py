@@ -52,6 +52,11 @@ def test_any_step_is_found_at_once() -> None:
     assert [widths.tolist() for widths in work.lengths_of_steps(50, 70)] == everything[50:70]
 
 
+def test_a_run_of_very_many_epochs_is_judged_by_its_beginning() -> None:
+    """Nobody waits for the lengths of all its steps between two of them."""
+    assert len(workload(steps=10**9).widths()) == 64 * 26
+
+
 def test_the_longest_batch_is_the_one_with_the_longest_row() -> None:
     assert workload().longest() == BatchShape(4, LENGTHS.max(), 4 * LENGTHS.max(), masked=True)
     few = workload(steps=2)
