@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,7 +27,8 @@ class OptimizerCallback:
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The optimizer of `model`, None for the trainer's: what --optim names, with and without weight decay."""
-        return transformers.Trainer.create_optimizer(self.trainer, model)
+        with _optim_errors(self.trainer.args):
+            return transformers.Trainer.create_optimizer(self.trainer, model)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any) -> Any:
         """The scheduler of `optimizer` that --lr_scheduler_type names. Raises ArgumentError for options it lacks."""
@@ -52,11 +54,22 @@ class OptimizerCallback:
 
     def classes(self, model: Any) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
         """Class and keywords (lr, betas, eps ...) of what --optim names, for groups of one's own."""
-        cls, keywords = self.trainer.get_optimizer_cls_and_kwargs(self.trainer.args, model)
+        with _optim_errors(self.trainer.args):
+            cls, keywords = self.trainer.get_optimizer_cls_and_kwargs(self.trainer.args, model)
         own = {"params", "model", "optimizer_dict"} & set(keywords)
         if own or not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
             raise ArgumentError([f"--optim: {self.trainer.args.optim} groups by itself; use --optimizer default"])
         return cls, dict(keywords)
+
+
+@contextmanager
+def _optim_errors(args: Any) -> Iterator[None]:
+    """A package that is not installed, and options or devices that it refuses, are one line."""
+    try:
+        yield
+    except (ImportError, ValueError, RuntimeError) as error:
+        name = getattr(args.optim, "value", args.optim)
+        raise ArgumentError([f"--optim: {name}: {str(error).strip().splitlines()[0]}"]) from error
 
 
 def require_whole_matrices(optimizer: str, trainer: Any) -> None:
