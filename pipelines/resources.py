@@ -13,7 +13,8 @@ from kfp import kubernetes
 # `infra_*` parameters have no field in a dataclass; their help lives here.
 HELP = {
     "infra_accelerator_type": "Resource name of the accelerator, as the node advertises it.",
-    "infra_gpus": 'Accelerators for each of train, evaluate, reward_sampling and serve; "0" runs them on the CPU.',
+    "infra_gpus": 'Accelerators for each of train, evaluate, reward_sampling and serve; "0" runs them on the CPU. '
+    "Train starts a process for each.",
     "infra_node_selector": "Node labels for those stages, as a JSON object.",
     "infra_tolerations": "Tolerations for those stages, as a JSON list.",
     "infra_s3_secret_name": "Optional secret with the keys access_key, secret_key and endpoint.",

@@ -122,7 +122,7 @@ def _runs_in_processes(name: str, words: Sequence[str], args: Any) -> bool:
     """True where other processes were asked for and have done the work."""
     from swift_lib.pipelines import launch
 
-    started = launch.plan(args.to_flat()["nproc_per_node"]) if name in launch.COMMANDS else None
+    started = launch.plan_of(args.to_flat()) if name in launch.COMMANDS else None
     if started:
         launch.run_workers(started, [name, *words], debug=_asks_for_debug(words))
     return started is not None

@@ -4,6 +4,7 @@ Waiting goes through the launcher's key-value store, asked now and then: the fir
 no collective call stands open for so long. Imports torch only where there are several processes.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ _MEETING = timedelta(minutes=15)  # until the last process of all nodes has star
 _LEAVING_SECONDS = 60.0
 
 _FAILED = "failed"
+_runs = itertools.count()  # of a process: each has names of its own in the store
 
 
 class Processes:
@@ -140,7 +142,8 @@ def join() -> Iterator[Processes]:
         return
     environment.put_default("LOCAL_RANK", "0")  # a job's controller starts one process a node and leaves it out
     _take_device(environment.local_rank())
-    ours, watched = _store(), _store()
+    run = next(_runs)
+    ours, watched = _store(run), _store(run)
     processes = Processes(environment.rank(), size, environment.local_rank(), ours)
     watch = threading.Thread(target=processes._watch, args=(watched,), name="peers", daemon=True)
     watch.start()
@@ -178,8 +181,8 @@ def _take_device(local_rank: int) -> None:
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
 
 
-def _store() -> Any:
+def _store(run: int) -> Any:
     from torch.distributed import PrefixStore, rendezvous  # noqa: PLC0415 - only several processes need torch here
 
     store, _, _ = next(rendezvous("env://", timeout=_MEETING))
-    return PrefixStore("swift", store)
+    return PrefixStore(f"swift/{run}", store)

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from swift_lib.core.errors import ArgumentError
@@ -60,6 +61,21 @@ def put(name: str, value: str) -> None:
 def put_default(name: str, value: str) -> None:
     """Set a variable unless the user did."""
     os.environ.setdefault(name, value)
+
+
+@contextmanager
+def changed(changes: Mapping[str, str]) -> Iterator[None]:
+    """Other values for the time of a `with` block, for a library that reads them."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def snapshot() -> dict[str, str]:

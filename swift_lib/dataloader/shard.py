@@ -7,11 +7,13 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
+from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from swift_lib.core.seeding import derive_seed, drawn_from
 
 _BLOCK = 1 << 13  # positions that are turned into rows at a time
+_GROUPED_BATCHES = 50  # that are sorted by length together
 
 
 class Order(Protocol):
@@ -55,13 +57,72 @@ class ShardedBatches(Sampler[list[int]]):
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
+        return (self._share(together, self.rank) for together in self._together())
+
+    def _together(self) -> Iterator[list[int]]:
+        """The rows of each batch of all processes."""
         per_block = max(1, _BLOCK // self.span)
         for begin in range(self.first, len(self), per_block):
             end = min(begin + per_block, len(self))
             rows = self.order.rows(self.epoch, begin * self.span, min(end * self.span, self.order.length)).tolist()
-            for at in range(0, len(rows), self.span):
-                together = rows[at : at + self.span]
-                yield together[self.rank :: self.world_size] or [~together[0]]
+            yield from (rows[at : at + self.span] for at in range(0, len(rows), self.span))
+
+    def _share(self, together: list[int], rank: int) -> list[int]:
+        return together[rank :: self.world_size] or [~together[0]]
+
+
+class BatchSamplerShard(Sampler[list[int]]):
+    """The documents' way of sharing rows: equal shares, and what does not divide is left out of every epoch.
+
+    The rows that all shares hold are shuffled together, each epoch otherwise; process r takes the places r,
+    r + world_size and so on. Our trainers use `ShardedBatches`, which leaves out nothing.
+    """
+
+    def __init__(
+        self,
+        total_samples: int,
+        batch_size: int,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        data_seed: int | None = None,
+        *,
+        rank: int | None = None,
+        world_size: int | None = None,
+        group_by_length: bool = False,
+        lengths: Sequence[int] | None = None,
+    ) -> None:
+        """rank and world_size: None takes those of torch.distributed; lengths: of the rows, to group them by."""
+        together = distributed.is_available() and distributed.is_initialized()
+        self.rank = (distributed.get_rank() if together else 0) if rank is None else rank
+        self.world_size = (distributed.get_world_size() if together else 1) if world_size is None else world_size
+        self.total_samples = total_samples // self.world_size
+        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.base_seed, self.curr_seed = data_seed or 0, data_seed or 0
+        self._lengths = list(lengths or ()) if group_by_length else []
+        assert not group_by_length or len(self._lengths) >= total_samples, "grouping needs the length of every row"
+
+    def set_epoch(self, epoch: int) -> None:
+        """Shuffle otherwise from now on."""
+        self.curr_seed = self.base_seed + epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.total_samples, self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        count = self.total_samples * self.world_size
+        rows = list(range(count))
+        if self.shuffle:
+            rows = torch.randperm(count, generator=torch.Generator().manual_seed(self.curr_seed)).tolist()
+        if self._lengths:
+            stretch = _GROUPED_BATCHES * self.batch_size * self.world_size
+            rows = [row for at in range(0, count, stretch) for row in self._longest_first(rows[at : at + stretch])]
+        own = rows[self.rank :: self.world_size]
+        batches = (own[at : at + self.batch_size] for at in range(0, len(own), self.batch_size))
+        return (batch for batch in batches if len(batch) == self.batch_size or not self.drop_last)
+
+    def _longest_first(self, rows: list[int]) -> list[int]:
+        return sorted(rows, key=lambda row: self._lengths[row], reverse=True)
 
 
 class OrderedRows(Dataset[Any]):
@@ -143,7 +204,7 @@ class SeekableLoader(DataLoader[Any]):
     def at(self, batch: int) -> Self:
         """The same loader, beginning at a batch (of the epoch that is set on it)."""
         ours = self.batches
-        batches = ShardedBatches(
+        batches = type(ours)(
             ours.order, ours.batch_size, rank=ours.rank, world_size=ours.world_size, drop_last=ours.drop_last
         )
         batches.epoch, batches.first = ours.epoch, batch

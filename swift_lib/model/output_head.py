@@ -90,8 +90,9 @@ def is_whole(weight: torch.Tensor) -> bool:
 
 
 def _unwrapped(model: Any) -> Any:
-    while not hasattr(model, "get_output_embeddings") and isinstance(getattr(model, "module", None), torch.nn.Module):
-        model = model.module
+    # By its place, since DeepSpeed's wrapper answers for all that the model inside has.
+    while "module" in model._modules:
+        model = model._modules["module"]
     return model
 
 

@@ -49,8 +49,11 @@ class Plan:
         return [*options, "--module", "swift_lib", *words]
 
 
-def plan(nproc_per_node: int | None = None) -> Plan | None:
-    """The processes to start from here; None where this process does the work itself. ArgumentError: contradictions."""
+def plan(nproc_per_node: int | None = None, *, always: bool = False) -> Plan | None:
+    """The processes to start from here; None where this process does the work itself. ArgumentError: contradictions.
+
+    always: also a single one, for libraries that speak to their group even where it has one member.
+    """
     if environment.has_local_rank():
         return None
     asked = environment.launch()
@@ -69,10 +72,15 @@ def plan(nproc_per_node: int | None = None) -> Plan | None:
             problems.append(f"NODE_RANK: {rank} is not below NNODES, which is {nnodes}")
     if problems:
         raise ArgumentError(problems)
-    if here * nnodes == 1:
+    if here * nnodes == 1 and not always:
         return None
     port = asked.master_port or ("29500" if nnodes > 1 else "")
     return Plan(here, nnodes, rank, asked.master_addr, port)
+
+
+def plan_of(flat: Mapping[str, Any]) -> Plan | None:
+    """The same, of a command's flat arguments."""
+    return plan(flat["nproc_per_node"], always=bool(flat.get("deepspeed") or flat.get("fsdp")))
 
 
 def _processes(text: str, problems: list[str]) -> int:

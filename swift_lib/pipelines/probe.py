@@ -148,6 +148,7 @@ def probe(plan: Plan, folder: Path) -> Probed:
         "output_dir": output, "max_steps": _STEPS, "gradient_accumulation_steps": plan.accumulation,
         "dataset_shuffle": False, "group_by_length": False, "save_strategy": "no", "eval_strategy": "no",
         "logging_steps": _STEPS + 1, "load_best_model_at_end": False,
+        "deepspeed": None, "fsdp": None, "sequence_parallel_size": 1,  # one process makes the steps
     }  # fmt: skip
     hf = to_hf(
         args.to_flat() | changes, {name: value for name, value in args.hf.items() if name not in changes},

@@ -28,6 +28,7 @@ from swift_lib.metrics.base import metric_problems
 from swift_lib.model.loader import get_model_processor, shared_tokenizers
 from swift_lib.model.match import record_model_names
 from swift_lib.pipelines import tasks
+from swift_lib.pipelines.absent_rows import only_first_reads, shared
 from swift_lib.pipelines.engine import local_model, model_options, template_options
 from swift_lib.pipelines.parity import carry
 from swift_lib.pipelines.preprocess import tokenise_into
@@ -42,13 +43,14 @@ from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.extensions import Extensions
 from swift_lib.trainers.failures import memory_errors
 from swift_lib.trainers.forecast import Forecaster
-from swift_lib.trainers.frozen import require_unchanged
 from swift_lib.trainers.generating import Generator
 from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view, to_hf
 from swift_lib.trainers.mapping import trainers_map
 from swift_lib.trainers.plots import curves_of, write_html, write_pngs
+from swift_lib.trainers.possible import require_possible
 from swift_lib.trainers.report import Report
 from swift_lib.trainers.resumable import trained_parameters
+from swift_lib.trainers.resume import rows_per_step
 from swift_lib.tuner_plugin.calling import get_tuner
 from swift_lib.tuner_plugin.early import require_tunable
 from swift_lib.tuner_plugin.quantization import quantization_config, require_quantization
@@ -91,6 +93,7 @@ def _refuse_early(args: TrainingCommand) -> None:
     flat = args.to_flat()
     require_quantization(FlatView(flat))
     require_tunable(FlatView(flat), [local_model(adapter) for adapter in args.model.adapters])
+    require_possible(FlatView(flat), flat, args.hf, environment.world_size())
     tell_unused_losses(args.train.loss_type)
     to_hf(flat, args.hf, output_dir=args.output_dir, dtype=torch.float32, validates=True)
 
@@ -99,13 +102,15 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
     with processes.first("data") as is_first:
         if is_first:
             remove_incomplete(output.folder)
-        train, validation = _datasets(args, output, make=is_first)
+        if is_first or not only_first_reads(args):
+            splits = _datasets(args, output, make=is_first)
+    train, validation = shared(processes, splits if is_first else None) if only_first_reads(args) else splits
     args = tasks.with_problem(args, train)
     flag.check()
     with memory_errors(str(output.folder)):
         model, template = load(args)
         _require_fitting(args, template.task_type)
-        if args.data.cached_dataset:
+        if args.data.cached_dataset and processes.is_first:
             _require_same_vocabulary(train.folder.parent, template.tokenizer, args.model.model)
         hf_arguments = _hf_arguments(args, template, validation is not None)
         model, base = tune(args, plugin_view(hf_arguments), model, template)
@@ -125,8 +130,7 @@ def _run(args: TrainingCommand, flag: StopFlag, processes: Processes, output: St
         with closing(report):
             metrics = run.train(output.tracker) | report.figures()
         metrics |= report.judge(metrics["train_seconds"])
-        if processes.is_first:
-            require_unchanged(trainer.model, base["sha256"], str(output.folder))
+        trainer.require_frozen(base["sha256"])
         _save_final(trainer, output.folder / FINAL, describe, processes)
         metrics |= run.publish(output.folder / FINAL)
     if processes.is_first:
@@ -220,7 +224,7 @@ def _hf_arguments(args: TrainingCommand, template: Any, validates: bool) -> Trai
         output_dir=args.output_dir,
         dtype=template.tokenizer.model_info.torch_dtype,
         validates=validates,
-        world_size=environment.world_size(),
+        world_size=environment.world_size() // args.distributed.sequence_parallel_size,
     )
 
 
@@ -233,9 +237,7 @@ def _trained_on(
         "template": template.template_meta.template_type,
         "packing": data.facts.get("packing", {}).get("digest", "none"),
         "order": f"{hf_arguments.train_sampling_strategy}, seed {hf_arguments.data_seed}",
-        "rows_per_step": hf_arguments.train_batch_size
-        * hf_arguments.gradient_accumulation_steps
-        * environment.world_size(),
+        "rows_per_step": rows_per_step(hf_arguments),
     }
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from swift_lib.core.logs import setup_logging
 from swift_lib.core.manifest import content_hash, has_manifest, read_manifest, verify
 from swift_lib.core.outputs import is_in_progress
 from swift_lib.core.signals import raise_on_signals
+from swift_lib.pipelines import launch
+from swift_lib.pipelines.stage_output import METRICS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ class Stage:
     arguments: str
     main: str
     output: str
+    command: str = ""
+    """The word of the command line, where several processes may carry it out."""
     inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reports: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -72,6 +77,7 @@ STAGES: dict[str, Stage] = {
         "SftArguments",
         "swift_lib.pipelines.sft:sft_main",
         output="trained",
+        command="sft",
         inputs={"tokens": "cached_dataset"},
         reports={"curves": "curves.html"},
     ),
@@ -175,15 +181,39 @@ def _run(command: str, stage: Stage, values: Mapping[str, Any], output: Path) ->
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write(record_file, {"key": key, "metrics": {}})
-        arguments = stage.arguments_class().from_flat(flat)
-        module, _, attribute = stage.main.partition(":")
-        result = getattr(importlib.import_module(module), attribute)(arguments)
+        result = _result(stage, stage.arguments_class().from_flat(flat), output)
         problems = verify(output, hashes=False)
         if problems:
             raise OutputError(f"{command} left no whole output: {'; '.join(problems)}", where=str(output))
         record = {"key": key, "metrics": dict(numbers(result))}
         _write(record_file, record)
     _publish(stage, values, output, record)
+
+
+def _result(stage: Stage, arguments: Any, output: Path) -> Any:
+    """What the command returns; of one that several processes carry out, the figures that it leaves."""
+    started = launch.plan_of(_with_all_gpus(arguments.to_flat())) if stage.command in launch.COMMANDS else None
+    if started is None:
+        module, _, attribute = stage.main.partition(":")
+        return getattr(importlib.import_module(module), attribute)(arguments)
+    with tempfile.TemporaryDirectory(prefix="swift-arguments-") as folder:
+        file = Path(folder) / "arguments.json"
+        _write(file, {name: value for name, value in arguments.to_flat().items() if value is not None})
+        launch.run_workers(started, [stage.command, "--config", str(file)])
+    return Measured(json.loads((output / METRICS_FILE).read_text(encoding="utf-8")))
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """The figures of a command that ran in other processes."""
+
+    metrics: dict[str, float]
+
+
+def _with_all_gpus(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod has the GPUs that it asked for, so all of them are used where nobody says how many."""
+    given = flat["nproc_per_node"] or environment.launch().nproc_per_node
+    return dict(flat) if given else {**flat, "nproc_per_node": max(1, launch.visible_gpus())}
 
 
 def _flat_arguments(command: str, stage: Stage, values: Mapping[str, Any], output: Path) -> dict[str, Any]:

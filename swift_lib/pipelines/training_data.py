@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from swift_lib.core.errors import DataError
-from swift_lib.core.manifest import has_manifest, read_manifest
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.dataset.kept_plan import kept_plan
 from swift_lib.dataset.packing import PackedDataset
+from swift_lib.pipelines.absent_rows import made_with
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ def _packing_length(args: Any, template: Any, train: TokenDataset) -> int:
     """As given, else the longest row that was allowed when the rows were tokenised, else the model's limit."""
     if args.train.packing_length or args.template.max_length:
         return int(args.train.packing_length or args.template.max_length)
-    made = train.folder.parent
-    stated = read_manifest(made).get("preprocess", {}).get("max_length") if has_manifest(made) else None
-    length = stated or template.max_length
+    length = made_with(train).get("max_length") or template.max_length
     if not length:
         raise DataError(
             "nothing says how long a pack may be: the model declares no limit",

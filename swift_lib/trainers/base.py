@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from swift_lib.callbacks.base import make_callbacks
 from swift_lib.core.errors import TrainingError
 from swift_lib.core.seeding import derive_seed
 from swift_lib.core.view import FlatView
+from swift_lib.dataloader.dispatcher import AllBatches, DispatchedLoader
 from swift_lib.dataloader.shard import OrderedRows, SeekableLoader, ShardedBatches, blank_labels
 from swift_lib.dataset.order import TrainingOrder
 from swift_lib.loss.base import make_loss
@@ -23,7 +26,8 @@ from swift_lib.trainers import transformers_patches
 from swift_lib.trainers.extensions import NO_EXTENSIONS, Extensions
 from swift_lib.trainers.hf_arguments import TrainingArguments, plugin_view
 from swift_lib.trainers.means import Means
-from swift_lib.trainers.resumable import ResumableTrainer
+from swift_lib.trainers.sequence_parallel import SequenceParallel
+from swift_lib.trainers.spread import SpreadTrainer
 from swift_lib.tuner_plugin import parts
 from swift_lib.tuner_plugin.calling import load_weights, require_savable, save_with
 
@@ -46,7 +50,7 @@ def training_order(rows: Any, args: TrainingArguments, rows_per_step: int) -> Tr
     )
 
 
-class BaseTrainer(ResumableTrainer):
+class BaseTrainer(SpreadTrainer):
     """A Trainer with our order of rows, our plugins, and weights written by the tuner.
 
     A task overrides `compute_loss`, and `items` where what its loss is divided by is not the trained tokens. `template`
@@ -82,6 +86,8 @@ class BaseTrainer(ResumableTrainer):
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
         self.eval_means = Means()
+        size = int(getattr(args, "sequence_parallel_size", 1))
+        self.sequence = SequenceParallel(self.model, size, args.process_index, args.world_size) if size > 1 else None
         self._not_finite: torch.Tensor | None = None  # on the device: looking at it would wait for every step
         self.plugin_args = plugin_view(args)
         self._attach(self.plugin_args)
@@ -113,7 +119,10 @@ class BaseTrainer(ResumableTrainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The one that --optimizer names; transformers' own by default."""
         if self.optimizer is None:
-            self.optimizer = self.optimizing.create_optimizer(model)
+            self.optimizer = made = self.optimizing.create_optimizer(model)
+            # DeepSpeed drops groups of nothing; without them in every mode, its state is the others' state.
+            made.param_groups[:] = [group for group in made.param_groups if group["params"]]
+            self.note_optimizer(made)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -125,7 +134,7 @@ class BaseTrainer(ResumableTrainer):
 
     # -- data ------------------------------------------------------------------------------------------------------
 
-    def get_train_dataloader(self) -> SeekableLoader:
+    def get_train_dataloader(self) -> SeekableLoader | DispatchedLoader:
         """Rows in the order of (seed, epoch, position), each process its share."""
         args, rows = self.args, self.train_dataset
         order = training_order(rows, args, self.rows_per_step)
@@ -137,7 +146,7 @@ class BaseTrainer(ResumableTrainer):
         """What of a row is in a batch, by its epoch; None: all of it."""
         return None
 
-    def get_eval_dataloader(self, eval_dataset: Any = None) -> SeekableLoader:
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> SeekableLoader | DispatchedLoader:
         """All rows once, in their order, each process its share."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         order = TrainingOrder(len(rows), 0, shuffle=False)
@@ -145,18 +154,22 @@ class BaseTrainer(ResumableTrainer):
 
     def _loader(
         self, rows: Any, order: TrainingOrder, batch_size: int, *, drop_last: bool = False, draw: Draw | None = None
-    ) -> SeekableLoader:
+    ) -> SeekableLoader | DispatchedLoader:
         args = self.args
-        batches = ShardedBatches(
-            order, batch_size, rank=args.process_index, world_size=args.world_size, drop_last=drop_last
-        )
+        # Processes that share sequences read the same rows.
+        rank, size = args.process_index, args.world_size
+        if self.sequence is not None:
+            rank, size = self.sequence.data_rank, self.sequence.data_size
+        dispatched = bool(args.accelerator_config.dispatch_batches) and size > 1
+        kind = AllBatches if dispatched else ShardedBatches
+        batches = kind(order, batch_size, rank=rank, world_size=size, drop_last=drop_last)
         if not len(batches):
             raise TrainingError(
                 f"{len(rows)} rows do not make one batch on every process ({batches.span} rows)",
                 where="--dataloader_drop_last",
                 fix="lower --per_device_train_batch_size, or give --dataloader_drop_last false",
             )
-        return SeekableLoader.of(
+        loader = SeekableLoader.of(
             OrderedRows(rows, self._blank, draw),
             batches,
             collate_fn=self.data_collator,
@@ -165,11 +178,26 @@ class BaseTrainer(ResumableTrainer):
             pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
             seed=derive_seed(args.seed, "loader"),
         )
+        return DispatchedLoader(loader, rank=rank, group=self._cpu_group) if dispatched else loader
+
+    @cached_property
+    def _cpu_group(self) -> Any:
+        """All processes, for what is sent without a GPU."""
+        return torch.distributed.new_group(backend="gloo")
 
     @property
     def rows_per_step(self) -> int:
         """Rows (or packs) of an optimizer step, over all processes."""
-        return int(self.get_total_train_batch_size(self.args))
+        return self.get_total_train_batch_size(self.args)
+
+    def get_total_train_batch_size(self, args: Any) -> int:
+        """The same, for the Trainer's own figures."""
+        return int(super().get_total_train_batch_size(args)) // self._sharing
+
+    @property
+    def _sharing(self) -> int:
+        """Processes that have the same rows."""
+        return 1 if self.sequence is None else self.sequence.size
 
     # -- loss ------------------------------------------------------------------------------------------------------
 
@@ -183,7 +211,7 @@ class BaseTrainer(ResumableTrainer):
             return None
         count = torch.stack([self.items(batch) for batch in batch_samples]).sum().to(device)
         if self.args.average_tokens_across_devices and self.args.world_size > 1:
-            count = self.accelerator.reduce(count)
+            count = self.accelerator.reduce(count) // self._sharing
         return count.clamp(min=1)
 
     def for_all_processes(self, loss: torch.Tensor) -> torch.Tensor:
@@ -197,12 +225,23 @@ class BaseTrainer(ResumableTrainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """One backward pass; remembers whether its loss was finite."""
-        loss = super().training_step(*args, **kwargs)
+        with self.sequence.step() if self.sequence is not None else nullcontext():
+            loss = super().training_step(*args, **kwargs)
         bad = ~torch.isfinite(loss)
         self._not_finite = bad if self._not_finite is None else self._not_finite | bad
         if loss.device.type == "cpu":
             self.check_finite()
         return loss
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
+        """One evaluation batch."""
+        with self.sequence.step() if self.sequence is not None else nullcontext():
+            return super().prediction_step(*args, **kwargs)
+
+    def _track_num_input_tokens(self, inputs: Any) -> None:
+        before = self.state.num_input_tokens_seen
+        super()._track_num_input_tokens(inputs)
+        self.state.num_input_tokens_seen = before + (self.state.num_input_tokens_seen - before) // self._sharing
 
     def evaluation_loop(
         self,
@@ -218,9 +257,6 @@ class BaseTrainer(ResumableTrainer):
         found = self.eval_means.take(self._sum, self._names)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in found.items()})
         return output
-
-    def _sum(self, values: torch.Tensor) -> torch.Tensor:
-        return self.accelerator.reduce(values.to(self.accelerator.device)) if self.args.world_size > 1 else values
 
     def _names(self, names: set[str]) -> set[str]:
         """Those of all processes."""
@@ -256,28 +292,21 @@ class BaseTrainer(ResumableTrainer):
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """A checkpoint of weights that are not finite would only look like something to go on from."""
         self.check_finite()
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad and not bool(torch.isfinite(parameter.detach()).all()):
-                self._fail(f"The weights {name} became NaN or infinite")
+        if not self.finite_parameters(model):
+            self._fail("Weights became NaN or infinite")
         super()._save_checkpoint(model, trial)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Weights by the tuner, tokenizer or processor beside them."""
         folder = output_dir or str(self.args.output_dir)
         Path(folder).mkdir(parents=True, exist_ok=True)
-        save_with(self._tuner, self.accelerator.unwrap_model(self.model), folder, state_dict, self.is_sharded)
+        save_with(self._tuner, self.accelerator.unwrap_model(self.model), folder, state_dict, self.is_spread)
         if self.processing_class is not None:
             save_processor(self.processing_class, folder)
 
-    @property
-    def is_sharded(self) -> bool:
-        """Whether no process holds whole weights."""
-        plugin = getattr(self.accelerator.state, "deepspeed_plugin", None)
-        return bool(self.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3))
-
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
-        """Weights by the tuner, which wrote them; spread ones as they were spread."""
-        if self.is_fsdp_enabled or not load_weights(self._tuner, self.model, resume_from_checkpoint, self._load_base):
+        """Weights by the tuner, which wrote them."""
+        if not load_weights(self._tuner, self.model, resume_from_checkpoint, self._load_base):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:

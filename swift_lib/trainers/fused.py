@@ -47,7 +47,10 @@ class FusedLoss:
         want_accuracy: bool = False,
         want_each: bool = False,
     ) -> TokenLoss:
-        """inputs: what the model takes, without labels; the rest as in `loss.chunked.chunked_cross_entropy`."""
+        """inputs: what the model takes, without labels; the rest as in `loss.chunked.chunked_cross_entropy`.
+
+        labels and loss_scale may be one longer than the inputs: then the last one is of the token that follows them.
+        """
         options: dict[str, Any] = {
             "loss_scale": loss_scale, "num_items_in_batch": num_items_in_batch, "dft": self._dft,
             "want_accuracy": want_accuracy, "want_each": want_each,
@@ -62,7 +65,9 @@ class FusedLoss:
                 _restore(labels.device, before)  # what was drawn is drawn again: a resumed run draws the same
         if self._head is None:
             outputs = model(**inputs)
-            return _token_loss(cross_entropy_of_logits(outputs.logits, labels, **options), outputs)
+            longer = labels.shape[1] - outputs.logits.shape[1]
+            logits = torch.nn.functional.pad(outputs.logits, (0, 0, 0, longer)) if longer else outputs.logits
+            return _token_loss(cross_entropy_of_logits(logits, labels, **options), outputs)
         result, _ = _fused(self._head, model, inputs, labels, options)
         assert result is not None
         return result
@@ -82,6 +87,8 @@ def _fused(
     def forward(hidden: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
+        if hidden.shape[1] == labels.shape[1] - 1:
+            hidden = torch.nn.functional.pad(hidden, (0, 0, 0, 1))
         if first and (calls > 1 or hidden.shape[:2] != labels.shape or not is_whole(linear.weight)):
             return probe(linear)
         assert calls == 1 and hidden.shape[:2] == labels.shape

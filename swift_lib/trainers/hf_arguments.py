@@ -11,6 +11,8 @@ import transformers
 
 from swift_lib.core.errors import ArgumentError
 from swift_lib.core.view import FlatView
+from swift_lib.trainers import cpu_shards
+from swift_lib.trainers.presets import deepspeed_config, fsdp_config, silence
 
 ROWS_PER_STEP = 16  # what gradient_accumulation_steps aims at where nobody sets it
 
@@ -84,13 +86,31 @@ def to_hf(
         "save_total_limit": None,
         "include_num_input_tokens_seen": "non_padding",
         **hf,
+        **_sharding(flat, hf),
     }
+    if values.get("deepspeed") or values.get("fsdp"):
+        silence()
+    if (values.get("deepspeed") or values.get("fsdp")) and values["use_cpu"]:
+        cpu_shards.configure(values.get("deepspeed"), seconds=values.get("ddp_timeout", 1800))
+        values["accelerator_config"] = {**(hf.get("accelerator_config") or {}), "use_configured_state": True}
     try:
         made = TrainingArguments(**values)
     except (ValueError, TypeError) as error:
         raise ArgumentError([f"transformers refuses the training arguments: {error}"]) from error
     made.flat = MappingProxyType(dict(flat))
     return made
+
+
+def _sharding(flat: Mapping[str, Any], hf: Mapping[str, Any]) -> dict[str, Any]:
+    """What concerns DeepSpeed or FSDP, where one of them is asked for."""
+    if deepspeed := deepspeed_config(flat):
+        return {"deepspeed": deepspeed}
+    fsdp = fsdp_config(flat, hf.get("fsdp_config"))
+    if fsdp is None:
+        return {}
+    # One of the two computes activations again.
+    gradient_checkpointing = flat["gradient_checkpointing"] and not fsdp.get("activation_checkpointing")
+    return {"fsdp": True, "fsdp_config": fsdp, "gradient_checkpointing": gradient_checkpointing}
 
 
 def _sampling(flat: Mapping[str, Any]) -> str:

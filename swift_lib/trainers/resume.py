@@ -34,8 +34,13 @@ def position(step: int, batches: int, args: Any) -> dict[str, int]:
     batches: those of an epoch, of one process; args: transformers' arguments.
     """
     steps = math.ceil(batches / args.gradient_accumulation_steps)
-    rows = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-    return {"epoch": step // steps, "rows": step % steps * rows}
+    return {"epoch": step // steps, "rows": step % steps * rows_per_step(args)}
+
+
+def rows_per_step(args: Any) -> int:
+    """Rows (or packs) of an optimizer step, over all processes; those that share sequences have the same ones."""
+    groups = args.world_size // getattr(args, "sequence_parallel_size", 1)
+    return int(args.train_batch_size * args.gradient_accumulation_steps * groups)
 
 
 def differences(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:

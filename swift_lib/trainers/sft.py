@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
+from torch.nn.functional import pad
 
 from swift_lib.core.files import write_atomic
 from swift_lib.dataset.artifact_format import IGNORE as IGNORED
@@ -67,6 +68,8 @@ class SftTrainer(BaseTrainer):
         batch = inputs
         # Lists are what rows carry beside tensors, such as their channels: nothing that a model takes.
         inputs = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+        if self.sequence is not None:
+            inputs = self.sequence.split(inputs)
         labels, loss_scale = inputs.pop("labels"), inputs.pop("loss_scale", None)
         count = (labels[:, 1:] != IGNORED).sum()
         if not model.training:
@@ -87,6 +90,8 @@ class SftTrainer(BaseTrainer):
         else:
             outputs = model(**inputs)
             assert self.loss is not None
+            if self.sequence is not None:
+                outputs.logits = pad(outputs.logits, (0, 0, 0, 1))  # labels are one longer
             loss = self.loss(outputs, labels, num_items_in_batch=num_items_in_batch, loss_scale=loss_scale)
             found = from_logits(outputs, labels, loss, want_each=figures.wants_each)
         figures.add(found, batch, count)

@@ -8,6 +8,7 @@ import transformers
 import transformers.trainer
 
 from swift_lib.core.errors import TrainingError
+from swift_lib.dataloader.dispatcher import DispatchedLoader
 from swift_lib.dataloader.shard import SeekableLoader
 
 _VERSIONS = ("5.19.",)
@@ -35,6 +36,6 @@ def _deepspeed_is_imported() -> bool:
 
 
 def _begin_at(dataloader: Any, num_batches: int = 0) -> Any:
-    if isinstance(dataloader, SeekableLoader):
+    if isinstance(dataloader, SeekableLoader | DispatchedLoader):
         return dataloader.at(num_batches)
     return _skip_first_batches(dataloader, num_batches)

@@ -2,6 +2,7 @@
 
 import os
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swift_lib.dataloader.shard import OrderedRows, SeekableLoader, ShardedBatches, blank_labels
+from swift_lib.dataloader.shard import (
+    BatchSamplerShard,
+    OrderedRows,
+    SeekableLoader,
+    ShardedBatches,
+    blank_labels,
+)
 from swift_lib.dataset.order import TrainingOrder
 
 
@@ -40,6 +47,16 @@ def test_the_rows_of_a_step_do_not_depend_on_the_processes(length: int, batch: i
     together = shares(length, batch, 2)
     for step, rows in enumerate(alone):
         assert {row for share in together for row in share[step] if row >= 0} == set(rows)
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=120), st.integers(1, 3))
+def test_grouping_by_length_does_not_depend_on_the_processes(lengths: list[int], batch: int) -> None:
+    def share(rank: int, world: int) -> list[list[int]]:
+        order = TrainingOrder(len(lengths), 9, lengths=np.array(lengths), group=3 * 2 * batch)
+        return list(ShardedBatches(order, 2 * batch // world, rank=rank, world_size=world))
+
+    for step, rows in enumerate(share(0, 1)):
+        assert {row for rank in range(2) for row in share(rank, 2)[step] if row >= 0} == set(rows)
 
 
 def test_an_incomplete_round_is_left_out_where_asked() -> None:
@@ -113,3 +130,31 @@ def test_blank_rows_keep_their_tokens_and_train_none() -> None:
     row = {"input_ids": [1, 2], "labels": [-100, 2], "row_id": 0}
     assert blank_labels(row) == {"input_ids": [1, 2], "labels": [-100, -100], "row_id": 0}
     assert blank_labels([row, row])[1]["labels"] == [-100, -100]
+
+
+def documented(total: int, rank: int, world: int, **options: Any) -> list[list[int]]:
+    return list(BatchSamplerShard(total, 2, data_seed=42, rank=rank, world_size=world, **options))
+
+
+def test_the_documents_shard_of_one_process() -> None:
+    assert documented(10, 0, 1) == [[2, 6], [1, 8], [4, 5], [0, 9], [3, 7]]
+
+
+def test_the_documents_shards_leave_out_what_does_not_divide() -> None:
+    shares = [documented(10, rank, 3) for rank in range(3)]
+    assert [len(share) for share in shares] == [2, 2, 2]
+    assert sorted(row for share in shares for batch in share for row in batch) == list(range(9))
+
+
+def test_the_documents_shards_shuffle_each_epoch_otherwise_and_drop_where_asked() -> None:
+    shard = BatchSamplerShard(7, 2, data_seed=1, rank=0, world_size=1, drop_last=True)
+    first = list(shard)
+    shard.set_epoch(1)
+    assert len(shard) == len(list(shard)) == 3 and list(shard) != first
+    assert documented(5, 0, 1, shuffle=False) == [[0, 1], [2, 3], [4]]
+
+
+def test_the_documents_shards_put_like_lengths_together() -> None:
+    lengths = [1, 9, 2, 8, 3, 7, 4, 6]
+    batches = documented(8, 0, 1, group_by_length=True, lengths=lengths)
+    assert [[lengths[row] for row in batch] for batch in batches] == [[9, 8], [7, 6], [4, 3], [2, 1]]

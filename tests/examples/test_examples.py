@@ -40,6 +40,7 @@ SHOWN = {
     "custom_tuner": ["training 320 of ", "/norms/final: logits within 0 of base with adapter"],
     "lora_llm_full_vit": ["step 5/5", "merged "],
     "custom_loss": ["step 3/3", "is not used: give --loss_type", "--loss_type smoothed or --loss_type sum_of_tokens"],
+    "distributed": ["step 2/2"],
     "custom_metric": ["eval_right_rows", "eval_longest"],
 }
 
