@@ -22,13 +22,13 @@ from swift_lib.pipelines.training_subject import Subject
 from swift_lib.trainers import memory
 from swift_lib.trainers.clock import NEVER, Interval
 from swift_lib.trainers.estimate import (
-    SAVE_BYTES_PER_SECOND,
     Pace,
     Schedule,
     Times,
     evaluation_seconds,
     fit_pace,
     forward_share,
+    save_seconds,
     step_seconds,
 )
 from swift_lib.trainers.fake_step import BatchShape, StepCost
@@ -125,9 +125,9 @@ class Estimator:
         longest = self.subject.workload.longest()
         cost = self._cost(longest, self.checkpointing)
         sharing = self._sharing()
-        probed = self._probe(cost)
+        probed, computed = self._probe(cost), self._memory(cost, sharing)
         result = EstimateResult(
-            memory=self._memory(cost, sharing),
+            memory=computed,
             cost=cost,
             batch=longest,
             device=self.device,
@@ -135,7 +135,7 @@ class Estimator:
             tokens_per_step=self.subject.workload.tokens_per_step,
             exact=self.exact,
             probed=probed,
-            others=tuple(self._others(longest, sharing)),
+            others=tuple(self._others(longest, sharing, probed.peak - computed.peak if probed is not None else 0)),
             shared=tuple(self._shared(cost)),
         )
         return dataclasses.replace(result, advice=() if result.fits else tuple(self._advice(cost, longest, sharing)))
@@ -177,11 +177,11 @@ class Estimator:
         asked = self.subject.args.distributed
         return chosen(asked.deepspeed, asked.fsdp)
 
-    def _others(self, longest: BatchShape, sharing: Sharing) -> list[Variant]:
-        """The other way to keep activations, and the longest batch without rows side by side."""
+    def _others(self, longest: BatchShape, sharing: Sharing, more: int) -> list[Variant]:
+        """The other way to keep activations. more: bytes that steps took beside what is computed."""
         cost = self._cost(longest, not self.checkpointing)
         words = f"--gradient_checkpointing {str(not self.checkpointing).lower()}"
-        return [Variant(words, self._memory(cost, sharing).peak)]
+        return [Variant(words, self._memory(cost, sharing).peak + more)]
 
     def _shared(self, cost: StepCost) -> list[Variant]:
         if self.subject.processes == 1:
@@ -245,7 +245,7 @@ class Estimator:
         else:
             return None
         share = forward_share(trains_all=cost.trained == cost.parameters, checkpointing=self.checkpointing)
-        evaluation, save = 0.0, (cost.gradients + cost.optimizer) / SAVE_BYTES_PER_SECOND
+        evaluation, save = 0.0, save_seconds(cost.gradients + cost.optimizer)
         if validation is not None:
             evaluation = evaluation_seconds(validation, line, pace, forward_share=share)
             if probed is not None and probed.evaluation is not None:

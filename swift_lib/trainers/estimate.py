@@ -9,7 +9,9 @@ import numpy as np
 from swift_lib.trainers.clock import NEVER, Interval
 from swift_lib.trainers.workload import CostLine, Workload
 
-SAVE_BYTES_PER_SECOND = 250e6  # written and hashed; a guess until a save was seen
+# Guesses until a save was seen: bytes that are written and hashed in a second, and what a save takes however small.
+_SAVE_BYTES_PER_SECOND = 250e6
+_SMALLEST_SAVE = 0.3
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def evaluation_seconds(workload: Workload, line: CostLine, pace: Pace, *, forwar
     """One evaluation over all of a workload's batches; forward_share: of a training batch's time."""
     costs = line.of(workload.rows, workload.widths())
     return float(np.sum(pace.of(costs))) * forward_share
+
+
+def save_seconds(size: int) -> float:
+    """One checkpoint of so many bytes."""
+    return _SMALLEST_SAVE + size / _SAVE_BYTES_PER_SECOND
 
 
 def forward_share(*, trains_all: bool, checkpointing: bool) -> float:

@@ -10,11 +10,11 @@ import torch
 from swift_lib.core.progress import seconds_text
 from swift_lib.trainers.clock import NEVER, Interval, StepClock
 from swift_lib.trainers.estimate import (
-    SAVE_BYTES_PER_SECOND,
     Schedule,
     Times,
     evaluation_seconds,
     fit_pace,
+    save_seconds,
     step_seconds,
 )
 from swift_lib.trainers.memory import GIB, capacity_bytes, current_bytes, peak_bytes
@@ -88,7 +88,7 @@ class Forecaster:
             Schedule.of(total, evaluations, saves, done),
             step_seconds(work, line, pace),
             evaluation,
-            (trained + state) / SAVE_BYTES_PER_SECOND,
+            save_seconds(trained + state),
         )
         self.forecast = Forecast(clock.elapsed + times.total, self._peak(work, done, trained + state), times)
         return self.forecast
