@@ -56,8 +56,13 @@ class DispatchedLoader(DataLoaderDispatcher):
         super().__init__(loader, rank=rank, size=batches.world_size, group=group)
         self.loader, self.dataset = loader, loader.dataset
 
+    @property
+    def batches(self) -> ShardedBatches:
+        """In which order rows come, as for a SeekableLoader."""
+        return self.loader.batches
+
     def __len__(self) -> int:
-        return len(self.loader.batches)
+        return len(self.batches)
 
     def set_epoch(self, epoch: int) -> None:
         """Give the rows of another epoch from now on."""

@@ -35,11 +35,15 @@ def cost_line(model: Any) -> CostLine:
     """By the shape of a model; it only has to tell how batches compare."""
     config = model.config.get_text_config()
     table, head = model.get_input_embeddings(), getattr(model, "get_output_embeddings", lambda: None)()
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters = sum(_count(parameter) for parameter in model.parameters())
     if hasattr(table, "weight") and table.weight is not getattr(head, "weight", None):
-        parameters -= table.weight.numel()  # looked up, not multiplied with
+        parameters -= _count(table.weight)  # looked up, not multiplied with
     layers, width = getattr(config, "num_hidden_layers", 0) or 0, getattr(config, "hidden_size", 0) or 0
     return CostLine.of_model(max(1, parameters), int(layers), int(width))
+
+
+def _count(parameter: Any) -> int:
+    return int(getattr(parameter, "ds_numel", parameter.numel()))  # ZeRO 3 leaves an empty tensor in its place
 
 
 def unit_lengths(rows: Any) -> np.ndarray:
