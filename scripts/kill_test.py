@@ -230,7 +230,7 @@ def run_case(case: Case, kills: int, folder: Path, made: tuple[Path, Path], chan
         epoch = "first epoch" if steps_recorded(folder / "killed.rows.0") < per_epoch else "later"
         outcome.kills[f"{signal.Signals(signum).name} {phase}"] += 1
         outcome.kills[epoch] += 1
-        outcome.problems += kill(group, signum, outcome, chance)
+        outcome.problems += kill(group, signum, phase, outcome, chance)
         if (folder / "killed" / "manifest.json").exists():  # the signal came too late
             outcome.problems += ended(case, folder)
     if not (folder / "killed").exists():
@@ -253,7 +253,7 @@ def ended(case: Case, folder: Path) -> list[str]:
     return found
 
 
-def kill(group: Group, signum: int, outcome: Outcome, chance: random.Random) -> list[str]:
+def kill(group: Group, signum: int, phase: str, outcome: Outcome, chance: random.Random) -> list[str]:
     """Send the signal to one process or to all, and see how they end."""
     began = time.monotonic()
     group.send(signum, None if chance.random() < 0.5 else [chance.choice(group.pids)])
@@ -267,7 +267,9 @@ def kill(group: Group, signum: int, outcome: Outcome, chance: random.Random) -> 
     seconds = time.monotonic() - began
     outcome.slowest_leave = max(outcome.slowest_leave, seconds)
     problems = [] if seconds < LEAVE_SECONDS else [f"left {seconds:.1f} s after SIGTERM: {_tail(group.log)}"]
-    unexpected = [code for code in group.status.values() if code not in (0, 128 + signal.SIGTERM)]
+    # At the start a process may not listen yet, and there is nothing to save.
+    expected = (0, 128 + signal.SIGTERM, *([-signal.SIGTERM] if phase == "start" else []))
+    unexpected = [code for code in group.status.values() if code not in expected]
     return problems + [f"status {code} after SIGTERM: {_tail(group.log)}" for code in unexpected]
 
 

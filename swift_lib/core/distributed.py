@@ -17,7 +17,7 @@ from typing import Any
 
 from swift_lib.core import environment
 from swift_lib.core.errors import PeerFailed, SwiftError
-from swift_lib.core.signals import check_stopped
+from swift_lib.core.signals import check_stopped, ended_by_signals
 
 logger = logging.getLogger(__name__)
 
@@ -184,5 +184,6 @@ def _take_device(local_rank: int) -> None:
 def _store(run: int) -> Any:
     from torch.distributed import PrefixStore, rendezvous  # noqa: PLC0415 - only several processes need torch here
 
-    store, _, _ = next(rendezvous("env://", timeout=_MEETING))
+    with ended_by_signals():  # it waits for the others, for minutes, and hears nothing
+        store, _, _ = next(rendezvous("env://", timeout=_MEETING))
     return PrefixStore(f"swift/{run}", store)

@@ -117,7 +117,14 @@ def raise_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _handlers(handle: Callable[[int, FrameType | None], Any]) -> Iterator[bool]:
+def ended_by_signals() -> Iterator[None]:
+    """Signals end the process at once: around a library's call that no handler interrupts, with nothing to clean up."""
+    with _handlers(signal.SIG_DFL):
+        yield
+
+
+@contextmanager
+def _handlers(handle: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[bool]:
     """Install a handler; False, and nothing is done, where that is not allowed: outside the main thread."""
     # The owner of the main thread has its own.
     if threading.current_thread() is not threading.main_thread():

@@ -136,9 +136,11 @@ class Tracker:
             self._sender = threading.Thread(target=self._send, name="tracking", daemon=True)
             self._sender.start()
 
-    def rewind(self, step: int) -> None:
+    def rewind(self, step: int, *, owes_evaluation: bool = False) -> None:
         """Forget in the local file what an earlier try recorded after `step`, which the run comes to again, and at its
         end, which was none (`train_loss`), and what is there twice. (In the store both stay: it deletes no points.)
+
+        owes_evaluation: the evaluation at `step` is to come; that of an earlier try is forgotten, too.
         """
         if self._local is None or not self._local.is_file():
             return
@@ -146,7 +148,8 @@ class Tracker:
         for line in self._local.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-                if record.get("step", step) <= step and "train_loss" not in record:
+                owed = owes_evaluation and record.get("step") == step and "eval_loss" in record
+                if record.get("step", step) <= step and "train_loss" not in record and not owed:
                     kept[line] = None
             except ValueError:  # the process was killed while it wrote this
                 continue

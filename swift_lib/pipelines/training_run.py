@@ -17,6 +17,7 @@ from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.checkpoint_store import CheckpointStore
 from swift_lib.trainers.leaving import LeaveOnSignal
 from swift_lib.trainers.resume import STARTED_FROM, TRAINED_ON, position
+from swift_lib.trainers.running import Running
 from swift_lib.trainers.saving import CompleteCheckpoints
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,12 @@ class TrainingRun:
         if start is not None and self.start.weights_only:
             self._trainer.load_weights(start)
             start = None
-        tracker.rewind(-1 if start is None else read_manifest(start)["step"])
+        if start is None:
+            tracker.rewind(-1)
+        else:
+            left = Running.read(start, 0, 1)
+            owes = left is not None and left.owes_evaluation
+            tracker.rewind(read_manifest(start)["step"], owes_evaluation=owes)
         try:
             with disk_errors(str(self._folder)), self._flag.held():
                 result = self._trainer.train(resume_from_checkpoint=None if start is None else str(start))

@@ -7,7 +7,7 @@ import pytest
 
 from swift_lib.core import signals
 from swift_lib.core.errors import DataError, Interrupted
-from swift_lib.core.signals import check_stopped, current_flag, raise_on_signals, stop_flag
+from swift_lib.core.signals import check_stopped, current_flag, ended_by_signals, raise_on_signals, stop_flag
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +108,14 @@ def test_another_thread_gets_a_flag_that_nothing_sets() -> None:
     thread.start()
     thread.join()
     assert flags == [False]
+
+
+def test_a_call_that_no_handler_interrupts_is_ended_with_the_process() -> None:
+    """Where the parent chose to ignore a signal, that stays."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stop_flag():
+        ours = signal.getsignal(signal.SIGTERM)
+        with ended_by_signals():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is ours

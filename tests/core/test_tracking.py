@@ -247,6 +247,11 @@ def test_going_back_forgets_what_comes_again(tmp_path: Path) -> None:
     tracker.rewind(2)
     records = [json.loads(line) for line in file.read_text().splitlines()]
     assert [record.get("step") for record in records] == [None, 1, 2]
+    tracker.metrics({"eval_loss": 1.0}, step=2)
+    tracker.rewind(2)
+    assert len(file.read_text().splitlines()) == 4
+    tracker.rewind(2, owes_evaluation=True)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == records
     tracker.rewind(-1)
     assert [json.loads(line) for line in file.read_text().splitlines()] == records[:1]
     Tracker(None, "", "", False, tmp_path / "none.jsonl").rewind(3)

@@ -13,7 +13,7 @@ from swift_lib.pipelines import preprocess, sft, starting_point
 from swift_lib.trainers import checkpoint_store
 from swift_lib.trainers.base import BaseTrainer
 
-# Phase to (where its function is, the function's name, whether it is paused in a thread of its own).
+# Phase to (where its function is, the function's name).
 _PHASES: dict[str, tuple[Any, str]] = {
     "encode": (preprocess, "_build"),
     "load": (sft, "get_model_processor"),
@@ -22,7 +22,6 @@ _PHASES: dict[str, tuple[Any, str]] = {
     "evaluate": (BaseTrainer, "prediction_step"),
     "save": (BaseTrainer, "_save"),
     "upload": (checkpoint_store, "upload"),
-    "hanging upload": (checkpoint_store, "upload"),
     "final": (sft, "_save_final"),
 }
 
@@ -43,4 +42,4 @@ _phase = environment.get("PAUSE_IN")
 if _phase:
     _owner, _name = _PHASES[_phase]
     _marker = Path(environment.get("PAUSE_MARKER"))
-    setattr(_owner, _name, _paused(getattr(_owner, _name), 600.0 if "hanging" in _phase else 1.0, _marker))
+    setattr(_owner, _name, _paused(getattr(_owner, _name), 1.0, _marker))

@@ -23,6 +23,7 @@ def test_killed_trainings_end_as_if_nothing_had_been(tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"},
         cwd=ROOT,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     found = re.search(r"^(\d+) kills, 0 differences", done.stdout, re.MULTILINE)

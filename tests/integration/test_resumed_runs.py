@@ -82,6 +82,10 @@ def stop(arguments: dict[str, Any], step: int, method: str = "training_step") ->
     return complete_checkpoints(Path(arguments["output_dir"]))[-1]
 
 
+def _lost(*_args: Any, **_kwargs: Any) -> Any:
+    raise RuntimeError("lost")
+
+
 def records(result: SftResult) -> list[Any]:
     """Every logged number that does not tell a time: (step, name, value)."""
     lines = (Path(result.output_dir) / "metrics.jsonl").read_text().splitlines()
@@ -122,6 +126,10 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(whole: SftResult, flag
     assert json.loads((left / "running_0.json").read_text())["owes_evaluation"] is True
     again = stop(arguments, 3, "prediction_step")  # broken off once more: still owed
     assert again == left
+    with pytest.MonkeyPatch.context() as patch:  # made up for, and lost again
+        patch.setattr(BaseTrainer, "training_step", _lost)
+        with pytest.raises(RuntimeError, match="lost"):
+            sft_main(arguments)
     same(sft_main(arguments), whole)
 
 

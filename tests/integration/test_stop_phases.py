@@ -96,15 +96,6 @@ def test_sigterm_while_a_checkpoint_is_copied(whole: str, flags: Any, tmp_path: 
     assert adapter(sft_main(flags(tmp_path / "next", checkpoint_uri=str(place))).final) == whole
 
 
-def test_sigterm_while_a_copy_hangs(whole: str, flags: Any, tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    arguments = flags(tmp_path / "out", checkpoint_uri=str(place))
-    told = stop_in("hanging upload", arguments, tmp_path)
-    assert "is not yet complete at" in told and complete_checkpoints(tmp_path / "out")
-    assert adapter(sft_main(arguments).final) == whole
-    assert adapter(place / "final") == whole
-
-
 def test_sigterm_while_a_checkpoint_is_brought(whole: str, flags: Any, tmp_path: Path) -> None:
     place = tmp_path / "place"
     stop_in("step", flags(tmp_path / "first", checkpoint_uri=str(place)), tmp_path)
