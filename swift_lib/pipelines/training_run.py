@@ -12,7 +12,7 @@ from swift_lib.core.manifest import read_manifest
 from swift_lib.core.outputs import disk_errors
 from swift_lib.core.signals import StopFlag
 from swift_lib.core.tracking import Tracker
-from swift_lib.pipelines.starting_point import Run, Start, find_start
+from swift_lib.pipelines.starting_point import Run, Start, best_step, find_start
 from swift_lib.trainers.checkpoint import Describe, remove_incomplete
 from swift_lib.trainers.checkpoint_store import CheckpointStore
 from swift_lib.trainers.leaving import LeaveOnSignal
@@ -69,7 +69,10 @@ class TrainingRun:
         else:
             left = Running.read(start, 0, 1)
             owes = left is not None and left.owes_evaluation
-            tracker.rewind(read_manifest(start)["step"], owes_evaluation=owes)
+            step = read_manifest(start)["step"]
+            tracker.rewind(step, owes_evaluation=owes)
+            if self._store is not None and step not in self.start.adopted and start.parent == self._folder:
+                self._store.put(start, best_step(start))  # an earlier try ended before its copy did
         try:
             with disk_errors(str(self._folder)), self._flag.held():
                 result = self._trainer.train(resume_from_checkpoint=None if start is None else str(start))

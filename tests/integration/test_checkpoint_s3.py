@@ -125,7 +125,7 @@ def test_a_stage_whose_last_checkpoint_is_not_published_fails_and_only_publishes
     monkeypatch.setattr(BaseTrainer, "training_step", lambda *_args, **_kwargs: pytest.fail("trained again"))
     result = sft_main(arguments)
     assert adapter(result.final) == whole and result.metrics["steps"] == 8
-    assert verify(f"{uri}/final") == [] and has_manifest(tmp_path / "out")
+    assert verify(f"{uri}/checkpoint-8") == [] and verify(f"{uri}/final") == [] and has_manifest(tmp_path / "out")
 
 
 def test_torn_and_damaged_copies_are_named_and_passed_over(
