@@ -311,11 +311,11 @@ def main() -> None:
             show(figures["gpu"])
         if "speed" not in options.skip:
             found = compare_speed(options, folder)
-            require_same_work(found)
             total = trained_tokens(folder / "rows.jsonl", options.tokenizer)
             tokens = {name: total * len(runs[0].steps) / options.steps for name, runs in found.items()}
             figures["speed"] = speed_table(found, {**tokens, PACKED: total})  # packed, each row is trained once
             show(figures["speed"])
+            require_same_work(found)
         if "memory" not in options.skip:
             if not (folder / "model").exists():
                 make_model(folder / "model", options.tokenizer, options.device)
