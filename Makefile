@@ -57,7 +57,7 @@ test: setup ## The fast tests; PYTEST="-k name" selects
 
 .PHONY: test-integration
 test-integration: setup setup-vllm ## The tests that start servers or take minutes
-	@$(PY) -m pytest -m integration $(PYTEST)
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile -m integration $(PYTEST)
 
 .PHONY: check
 check: setup ## Lint, formatting, types, and whether the generated files are current
