@@ -96,12 +96,12 @@ def _api_key(arguments: Any) -> str | None:
 
 def _vllm_server(arguments: Any, log_file: Path) -> VllmServer:
     engine, deploy = arguments.engine, arguments.deploy
-    require_generation(arguments)
     if arguments.model.adapters:
         raise EngineError(
             "vLLM is started on full weights here, and adapters are given",
             fix="merge them first (swift export --merge_lora true), or serve with --infer_backend transformers",
         )
+    require_generation(arguments)
     return VllmServer(
         local_model(arguments.model.model),
         installation=find_vllm(engine.vllm_python),
@@ -156,7 +156,6 @@ def run_deploy(args: DeployArguments, *, log_file: Path) -> Iterator[RunningServ
             process: Any = _vllm_server(args, log_file)
             url = process.url
         else:
-            require_generation(args)  # here, where it is seen
             process, url = _own_server(args, log_file, Path(folder))
         with raise_on_signals(), process:
             logger.info("starting the %s; its output goes to %s", process.name, log_file)

@@ -177,10 +177,9 @@ def test_commands_that_generate_refuse_a_classifier(classifier: SftResult, tmp_p
         eval_main({"model": classifier.final, "eval_dataset": [str(rows)], "output_dir": str(tmp_path / "eval")})
     from swift_lib.arguments import DeployArguments
 
-    for backend in ("transformers", "vllm"):
-        args = DeployArguments(model=classifier.final, infer_backend=backend)
-        with pytest.raises(EngineError, match=message), run_deploy(args, log_file=tmp_path / "log"):
-            pass
+    args = DeployArguments(model=classifier.final, infer_backend="vllm")
+    with pytest.raises(EngineError, match=message), run_deploy(args, log_file=tmp_path / "log"):
+        pass
 
 
 # Saved and asked
