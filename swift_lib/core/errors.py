@@ -161,3 +161,8 @@ class Interrupted(SwiftError):
     def exit_code(self) -> int:  # type: ignore[override]  # a class constant everywhere else
         """128 + signal number, as shells report it."""
         return 128 + self.signum
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says first; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

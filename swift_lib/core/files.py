@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from swift_lib.core.errors import OutputError
 
@@ -55,12 +56,19 @@ def walk_files(folder: Path) -> dict[str, int]:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a reader finds the old content or all of the new, also after a crash."""
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is written piece by piece: a stream that becomes the file once the block has ended well."""
     aside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     with disk_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(aside, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(aside, path)

@@ -13,6 +13,8 @@ Messages = list[Message]
 Tool = dict[str, Any]
 FinishReason = Literal["stop", "length", "tool_calls"] | None
 
+TASK_HEADS = ("score", "classifier", "v_head")  # modules that a task puts on top of a language model
+
 
 class ContextType(StrEnum):
     """What a piece of a rendered conversation is."""

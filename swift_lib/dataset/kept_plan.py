@@ -1,12 +1,11 @@
 """A packing plan that is made once: who goes on with a run reads it, which takes a fraction of the time to make it."""
 
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 
-from swift_lib.core.files import ASIDE, disk_errors
+from swift_lib.core.files import ASIDE, replacing
 from swift_lib.core.manifest import content_hash
 from swift_lib.dataset.artifact import TokenDataset
 from swift_lib.dataset.packing import PackPlan, plan_packs
@@ -29,16 +28,9 @@ def kept_plan(folder: Path, rows: TokenDataset, packing_length: int, *, strategy
 
 
 def _write(file: Path, plan: PackPlan) -> None:
-    aside = file.with_suffix(f".{os.getpid()}")
-    with disk_errors(str(file)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(aside, "wb") as stream:
-                for part in (plan.rows, plan.starts, np.array(plan.tokens), np.array(plan.digest)):
-                    np.save(stream, part)
-            os.replace(aside, file)
-        finally:
-            aside.unlink(missing_ok=True)
+    with replacing(file) as stream:
+        for part in (plan.rows, plan.starts, np.array(plan.tokens), np.array(plan.digest)):
+            np.save(stream, part)
 
 
 def _read(file: Path, packing_length: int, rows: int) -> PackPlan | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from swift_lib.core.errors import ManifestError, ModelError
+from swift_lib.core.errors import ManifestError, ModelError, first_line
 from swift_lib.core.manifest import check, has_manifest
 from swift_lib.merge.kinds import require_mergeable
 
@@ -69,5 +69,5 @@ def tensor_names(path: Path) -> list[str]:
             return list(tensors.keys())
     except SafetensorError as error:
         raise ModelError(
-            f"The weights cannot be read: {str(error).splitlines()[0]}", where=str(path), fix="copy the file again"
+            f"The weights cannot be read: {first_line(error)}", where=str(path), fix="copy the file again"
         ) from error

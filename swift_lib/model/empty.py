@@ -13,7 +13,7 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-from swift_lib.core.errors import ModelError
+from swift_lib.core.errors import ModelError, first_line
 from swift_lib.model.base import ModelInfo, ModelMeta
 
 _CLASSES = {
@@ -39,9 +39,7 @@ def empty_model(info: ModelInfo, meta: ModelMeta, *, attn_impl: str | None = Non
     try:
         model = _built(cls, config, info.torch_dtype, "eager" if attn_impl == "eager" else "sdpa")
     except (ValueError, ImportError) as error:
-        raise ModelError(
-            f"nothing can be said about the model: {str(error).splitlines()[0]}", where=info.model_dir
-        ) from error
+        raise ModelError(f"nothing can be said about the model: {first_line(error)}", where=info.model_dir) from error
     model.model_meta, model.model_info = meta, info
     return model
 

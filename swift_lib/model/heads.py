@@ -19,9 +19,9 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from swift_lib.core.errors import ModelError
+from swift_lib.core.types import TASK_HEADS
 from swift_lib.model.tasks import WITH_HEAD, Task
 
-_HEADS = ("score", "classifier", "v_head")
 _UNUSED = ("pooler", "lm_head", "cls")  # of a language model, or of an encoder's pre-training
 _SEED = 20260
 _POOLING = "1_Pooling/config.json"
@@ -140,8 +140,8 @@ def _no_class(task_type: str, config: Any) -> ModelError:
 
 def _require_fitting(found: Mapping[str, Any], folder: str) -> None:
     """Refuse weights that miss more than a head, or hold another head."""
-    missing = [key for key in found["missing_keys"] if not _part_of(key, _HEADS) and not _part_of(key, _UNUSED)]
-    other = [key for key in found["unexpected_keys"] if _part_of(key, _HEADS)]
+    missing = [key for key in found["missing_keys"] if not _part_of(key, TASK_HEADS) and not _part_of(key, _UNUSED)]
+    other = [key for key in found["unexpected_keys"] if _part_of(key, TASK_HEADS)]
     if missing or other:
         named = ", ".join(sorted([*missing, *other])[:3])
         raise ModelError(

@@ -12,7 +12,7 @@ import torch
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from swift_lib.core.errors import ModelError
+from swift_lib.core.errors import ModelError, first_line
 from swift_lib.model import source
 from swift_lib.model.base import ModelInfo, ModelMeta
 from swift_lib.model.heads import task_model
@@ -190,7 +190,7 @@ def load_config(folder: Path, kwargs: dict[str, Any], config_class: Any = AutoCo
     try:
         return config_class.from_pretrained(folder, **remote)
     except ValueError as error:
-        raise ModelError(f"transformers cannot read config.json: {_first_line(error)}", where=str(folder)) from error
+        raise ModelError(f"transformers cannot read config.json: {first_line(error)}", where=str(folder)) from error
 
 
 _shared: list[dict[Any, Any]] = []  # the tokenizers that may be given again, innermost `shared_tokenizers` last
@@ -224,7 +224,7 @@ def _read_tokenizer(folder: str, remote: dict[str, Any], tokenizer_class: Any) -
         return tokenizer_class.from_pretrained(folder, **remote)
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(
-            f"the tokenizer cannot be loaded: {_first_line(error)}",
+            f"the tokenizer cannot be loaded: {first_line(error)}",
             where=folder,
             fix="the folder needs tokenizer.json and tokenizer_config.json",
         ) from error
@@ -250,10 +250,6 @@ def _finish_model(model: Any, meta: ModelMeta, info: ModelInfo, processor: Any) 
 
 def _device_map(asked: str | dict[str, Any] | None) -> Any:
     return json.loads(asked) if isinstance(asked, str) and asked.startswith("{") else asked
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _choose_dtype(asked: torch.dtype | str | None, meta: ModelMeta, config: Any) -> torch.dtype:

@@ -11,7 +11,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from packaging.requirements import Requirement
 
-from swift_lib.core.errors import MissingDependency, ModelError
+from swift_lib.core.errors import MissingDependency, ModelError, first_line
 
 # Other formats of the same weights, and what only their makers need.
 _STANDARD_SKIPS = (
@@ -69,7 +69,7 @@ def locate(
         ) from error
     except (RepositoryNotFoundError, HfHubHTTPError) as error:
         raise ModelError(
-            f"the hub does not give the model: {str(error).splitlines()[0]}",
+            f"the hub does not give the model: {first_line(error)}",
             where=id_or_path,
             fix="correct the id, or set HF_TOKEN for a gated model",
         ) from error

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import transformers
 
-from swift_lib.core.errors import ArgumentError, ContractError
+from swift_lib.core.errors import ArgumentError, ContractError, first_line
 from swift_lib.core.signatures import accepts, construct
 from swift_lib.optimizers.mapping import optimizers_map
 
@@ -69,7 +69,7 @@ def _optim_errors(args: Any) -> Iterator[None]:
         yield
     except (ImportError, ValueError, RuntimeError) as error:
         name = getattr(args.optim, "value", args.optim)
-        raise ArgumentError([f"--optim: {name}: {str(error).strip().splitlines()[0]}"]) from error
+        raise ArgumentError([f"--optim: {name}: {first_line(error)}"]) from error
 
 
 def require_whole_matrices(optimizer: str, trainer: Any) -> None:

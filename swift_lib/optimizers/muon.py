@@ -6,9 +6,10 @@ from typing import Any
 import torch
 
 from swift_lib.core.errors import ArgumentError
+from swift_lib.core.types import TASK_HEADS
 from swift_lib.optimizers.base import OptimizerCallback, require_whole_matrices
 
-_HEADS = ("lm_head", "score", "classifier", "v_head")  # output layers, under the names that models give them
+_HEADS = ("lm_head", *TASK_HEADS)  # output layers, under the names that models give them
 
 Options = Mapping[str, Callable[[str], Any]]
 

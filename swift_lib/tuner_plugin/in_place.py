@@ -13,10 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from swift_lib.core.errors import ModelError
-from swift_lib.core.types import ModelKeys, MultiModelKeys
+from swift_lib.core.types import TASK_HEADS, ModelKeys, MultiModelKeys
 from swift_lib.tuner_plugin.base import Tuner
 
-_TASK_HEADS = ("score", "classifier", "v_head")  # new in a model of another task, so trained and kept with the rest
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -98,7 +97,8 @@ def _built(tuner: type[InPlaceTuner], model: Any, options: dict[str, Any], is_tr
             f"A second adapter cannot stand on one of type {tuner.name}", where="--adapters", fix="give one adapter"
         )
     model.requires_grad_(False)
-    added = [*tuner.build(model, options), *(name for name in _TASK_HEADS if hasattr(model, name))]
+    # The head of another task is new in the model, so it is trained and kept with the rest.
+    added = [*tuner.build(model, options), *(name for name in TASK_HEADS if hasattr(model, name))]
     for name in added:
         model.get_submodule(name).requires_grad_(is_trainable)
     model.added_by_tuner = (tuple(added), options)

@@ -9,10 +9,11 @@ import torch
 from transformers.pytorch_utils import Conv1D
 
 from swift_lib.core.errors import ArgumentError, ModelError
+from swift_lib.core.types import TASK_HEADS
 from swift_lib.tuner_plugin import parts
 
 ALL_LINEAR, ALL_EMBEDDING, ALL_ROUTER, ALL_NORM = "all-linear", "all-embedding", "all-router", "all-norm"
-_HEADS = ("lm_head", "score", "classifier", "v_head")  # what a task puts on top of a model
+_HEADS = ("lm_head", *TASK_HEADS)
 _ROUTERS = ("gate", "router")  # last parts of names; a gated MLP's own is called gate_proj
 _PEFT_TASKS = {
     "causal_lm": "CAUSAL_LM",
